@@ -1,0 +1,1 @@
+"""What producers and the worker agree on: standard library and msgspec only."""

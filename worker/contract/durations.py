@@ -1,0 +1,43 @@
+"""Durations and limits as people write them: ``5m``, ``1/60s``, ``15/day``."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_WINDOW = re.compile(r"([1-9]\d*)\s*/\s*(?:(day)|(\d+(?:\.\d+)?)\s*(s|m|h))")
+
+
+def seconds(value: object) -> float:
+    """Return the seconds of ``"5m"``, ``90``, ``timedelta(minutes=5)``; raise ValueError."""
+    if isinstance(value, timedelta):
+        found = value.total_seconds()
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found = float(value)
+    elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        found = float(match[1]) * _SECONDS[match[2]]
+    else:
+        raise ValueError('a duration is a number of seconds or like "30s", "5m", "24h", "7d"')
+    if not 0 < found < float("inf"):
+        raise ValueError("a duration must be longer than nothing")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most ``count`` messages in a rolling window, or in a calendar day of Asia/Shanghai."""
+
+    count: int
+    seconds: float  #: 0: the calendar day
+
+    @classmethod
+    def parse(cls, text: str) -> "Window":
+        """Read ``15/day``, ``1/60s``, ``5/1h``; raise ValueError."""
+        match = _WINDOW.fullmatch(text.strip())
+        if match is None:
+            raise ValueError('a limit is like "1/60s", "5/1h" or "15/day"')
+        length = 0.0 if match[2] else float(match[3]) * _SECONDS[match[4]]
+        if not match[2] and length <= 0:
+            raise ValueError("a window must be longer than nothing")
+        return cls(int(match[1]), length)

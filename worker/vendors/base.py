@@ -1,0 +1,233 @@
+"""The words every adapter uses. An adapter is pure: it builds a request and reads an answer."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from worker.contract.errors import SettingsError
+from worker.contract.events import DeliveryReport, Inbound, Raw
+from worker.contract.segments import length, signed
+from worker.contract.settings import Account
+
+T = TypeVar("T")
+BEIJING = ZoneInfo("Asia/Shanghai")
+
+
+class Outcome(StrEnum):
+    """What one submit came to, for one recipient."""
+
+    SUBMITTED = "submitted"  #: taken; a report may follow
+    REJECTED = "rejected"  #: this text or number will never pass here
+    BARRED = "barred"  #: the recipient is on a blacklist here
+    CAPPED = "capped"  #: the recipient has had enough for now
+    THROTTLED = "throttled"  #: we are too fast; this was no attempt
+    UNAVAILABLE = "unavailable"  #: the vendor is in trouble and did not take it
+    SUSPENDED = "suspended"  #: our account is unusable: credentials, balance, address
+    REFUSED = "refused"  #: not taken, and the vendor does not say why
+    UNKNOWN = "unknown"  #: it may have been taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One message as an adapter sees it: rendered, ready to be put into a request."""
+
+    id: str  #: ours
+    number: str = field(repr=False)  #: eleven digits
+    text: str = field(default="", repr=False)  #: rendered, without the signature
+    signature: str = ""  #: without brackets
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)  #: of the template
+    form: Mapping[str, Any] = field(default_factory=dict)  #: the template as this vendor knows it
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The vendor's answer about one recipient."""
+
+    outcome: Outcome
+    vendor_message_id: str = ""
+    code: str = ""  #: the vendor's own, kept as it came
+    reason: str = ""  #: ours, short; never the vendor's text, which may quote the message
+    alarm: bool = False  #: a human must see this (template, signature, credentials, our bug)
+    split: bool = False  #: too many numbers in one call: submit again in smaller batches
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer. Header names are in lower case."""
+
+    status: int
+    body: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def json(self) -> Any:
+        """Return the decoded body; raise Unreadable."""
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError as error:
+            raise Unreadable("the body is not JSON") from error
+
+
+class Unreadable(ValueError):  # noqa: N818 - it reads as a verdict
+    """The answer is none the vendor's document knows. After a submit this means UNKNOWN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One HTTP call: what to ask, and how to read the answer.
+
+    ``read`` raises Unreadable for an answer that it does not understand, and nothing else.
+    """
+
+    read: Callable[[Response], T] = field(repr=False)
+    method: str
+    url: str  #: without query; holds no secret
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    amount: Decimal
+    unit: str  #: "messages" or "yuan"
+    postpaid: bool = False  #: a negative amount is normal
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer to a query by our own id."""
+
+    found: bool
+    code: str = ""  #: the vendor's word for its state
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What one vendor code means to us."""
+
+    outcome: Outcome
+    reason: str
+    alarm: bool = False
+
+
+class Vendor(ABC):
+    """Translates between our words and one vendor's HTTP API."""
+
+    default_url: ClassVar[str] = ""  #: empty: the account must say it
+    credentials: ClassVar[tuple[str, ...]]  #: the settings that an account must have
+    options: ClassVar[Mapping[str, str | int | bool]] = {}  #: those it may have, with defaults
+    batch: ClassVar[int] = 1  #: recipients that one call may carry
+    max_length: ClassVar[int]  #: characters of a text with its signature
+    templates_only: ClassVar[bool] = False  #: carries a template's form, never a free text
+    form_keys: ClassVar[tuple[str, ...]] = ()  #: what a template's form for this vendor must have
+    form_options: ClassVar[tuple[str, ...]] = ()  #: what it may have
+    per_number: ClassVar[tuple[str, ...]] = ()  #: default windows to one number: "1/60s", "15/day"
+    per_second: ClassVar[float | None] = None  #: default rate of an account
+    concurrency: ClassVar[int | None] = None  #: default submits in flight
+    reported: ClassVar[bool] = False  #: delivery reports exist; else `submitted` is the end
+    windows: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: throttle code -> how long it blocks the number, at the first hit, the second, ...
+
+    def __init__(
+        self, name: str, account: Account, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """Raise SettingsError where the account lacks a credential or has an unknown key."""
+        given = account.options
+        for key in self.credentials:
+            if given.get(key) in (None, ""):
+                raise SettingsError(f"vendors.{name}.{key}", f"missing; {account.adapter} needs it")
+        for key in given:
+            if key not in self.credentials and key not in self.options:
+                raise SettingsError(f"vendors.{name}.{key}", f"unknown key for {account.adapter}")
+        if not (account.base_url or self.default_url):
+            raise SettingsError(
+                f"vendors.{name}.base_url", f"missing; {account.adapter} has no fixed address"
+            )
+        self.name = name
+        self.clock = clock
+        self.base_url = (account.base_url or self.default_url).rstrip("/")
+        self._options = {**self.options, **given}
+
+    def option(self, key: str) -> str:
+        """Return a credential or option as text."""
+        return str(self._options[key])
+
+    def flag(self, key: str) -> bool:
+        """Return a yes-or-no option."""
+        value = self._options[key]
+        return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__} account {self.name!r}>"
+
+    def refuse(self, message: Outgoing) -> str | None:
+        """Return the rule that keeps this vendor from carrying the message, or None."""
+        if self.templates_only and not message.form:
+            return "this account carries templates only"
+        units = length(signed(message.text, message.signature))
+        if units > self.max_length:
+            return f"{units} characters with the signature; at most {self.max_length}"
+        return None
+
+    def group(self, message: Outgoing) -> Hashable:
+        """Return what messages must share to travel in one call."""
+        return (message.text, message.signature)
+
+    @abstractmethod
+    def submit(self, messages: Sequence[Outgoing]) -> Call[list[Submission]]:
+        """Return the call that submits these messages (one group, at most ``batch``).
+
+        Its answer has one Submission a message, in the order given.
+        """
+
+    def balance(self) -> Call[Balance] | None:
+        """Return the call that asks for the balance, or None where the vendor has none."""
+        return None
+
+    def query(self, message_id: str) -> Call[Found] | None:
+        """Return the call that asks what became of one of our ids, or None."""
+        del message_id
+        return None
+
+    def polls(self) -> Mapping[str, Call[Raw]]:
+        """Return the calls that fetch waiting reports and inbound messages, by kind."""
+        return {}
+
+    def more(self, raw: Raw) -> bool:
+        """Return whether the polled page was full, so that another waits behind it."""
+        del raw
+        return False
+
+    def verify(self, raw: Raw) -> bool:
+        """Return whether a callback is genuine, as far as this vendor lets us tell."""
+        del raw
+        return False
+
+    def acknowledge(self) -> str:
+        """Return the body that the vendor wants to hear after a callback."""
+        return ""
+
+    def reports(self, raw: Raw) -> Iterable[DeliveryReport]:
+        """Return the delivery reports in a callback or page; raise Unreadable."""
+        del raw
+        return ()
+
+    def inbound(self, raw: Raw) -> Iterable[Inbound]:
+        """Return the inbound messages in a callback or page; raise Unreadable."""
+        del raw
+        return ()
+
+
+def beijing(text: str) -> datetime:
+    """Return the time a vendor wrote without a zone; raise Unreadable."""
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=BEIJING)
+    except ValueError as error:
+        raise Unreadable("a time is not of the documented form") from error
