@@ -72,4 +72,10 @@ class NotFoundError(XinshiError, LookupError):
 
 
 class StoreError(XinshiError):
-    """Redis could not be reached in time, or refused the command."""
+    """Redis could not be reached in time, or refused the command.
+
+    Where it struck in the middle of a batch, ``ids`` has the ids of what is surely stored, in
+    order, and None for the rest.
+    """
+
+    ids: Sequence[str | None] = ()

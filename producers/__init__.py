@@ -1,0 +1,34 @@
+"""What a web app imports: ``from producers import Client, AsyncClient, Message, Status``.
+
+Neither Celery nor aiohttp is loaded by it.
+"""
+
+from producers.client import AsyncClient, Client
+from producers.snapshot import Snapshot
+from worker.contract.errors import (
+    BatchError,
+    ConflictError,
+    MessageError,
+    NotFoundError,
+    SettingsError,
+    StoreError,
+    XinshiError,
+)
+from worker.contract.message import Message
+from worker.contract.status import Status, Stream
+
+__all__ = [
+    "AsyncClient",
+    "BatchError",
+    "Client",
+    "ConflictError",
+    "Message",
+    "MessageError",
+    "NotFoundError",
+    "SettingsError",
+    "Snapshot",
+    "Status",
+    "StoreError",
+    "Stream",
+    "XinshiError",
+]

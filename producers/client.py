@@ -1,0 +1,239 @@
+"""Client and AsyncClient: enqueue messages, ask what became of them, take them back."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from producers.ids import new_id
+from producers.intake import Batch, Intake
+from producers.snapshot import Snapshot
+from worker import vendors
+from worker.contract import settings as reading
+from worker.contract.errors import ConflictError, NotFoundError
+from worker.contract.message import Message
+from worker.contract.record import Record
+from worker.contract.settings import Settings
+from worker.contract.status import Stream
+from worker.store import acts
+from worker.store.acts import Accepted, Act, Entry
+from worker.store.client import AsyncStore, Store
+
+_CHUNK = 500  # messages an accept carries: some milliseconds of Redis's one thread
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Client:
+    """What both clients know: settings, checks, and how an answer reads."""
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        config: str | Path | Settings | None = None,
+        *,
+        clock: Callable[[], datetime] = _now,
+        new_id: Callable[[], str] = new_id,
+    ) -> None:
+        """Read the settings; raise SettingsError.
+
+        ``redis_url`` wins over the file and the environment; ``config`` is the path of an
+        xinshi.toml (default: XINSHI_CONFIG, then ./xinshi.toml if it is there).
+        """
+        if isinstance(config, Settings):
+            self.settings = config
+            url = redis_url or config.redis_url
+        else:
+            self.settings = reading.load(config, redis_url=redis_url)
+            url = self.settings.redis_url
+        self._url = url
+        self._intake = Intake(
+            self.settings, vendors.load_all(self.settings), clock=clock, new_id=new_id
+        )
+
+    def _accept(self, entries: list[Entry]) -> Act[list[Accepted]]:
+        store = self.settings.store
+        return acts.accept(entries, retention=store.retention, idempotency=store.idempotency)
+
+
+def _one(answer: Accepted) -> str:
+    if answer.state == "conflict":
+        raise ConflictError(answer.id)
+    return answer.id
+
+
+def _snapshot(message_id: str, record: Record | None) -> Snapshot:
+    if record is None:
+        raise NotFoundError(message_id)
+    return Snapshot.of(message_id, record)
+
+
+class Client(_Client):
+    """The synchronous client. Safe to share between threads; close it, or use it in a ``with``."""
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        config: str | Path | Settings | None = None,
+        **seams: Any,
+    ) -> None:
+        super().__init__(redis_url, config, **seams)
+        self._store = Store(self._url, timeout=self.settings.store.timeout)
+
+    def send(
+        self,
+        to: str,
+        text: str | None = None,
+        *,
+        template: str | None = None,
+        params: Mapping[str, str] | None = None,
+        signature: str | None = None,
+        stream: str = Stream.NOTICE,
+        account: str | None = None,
+        idempotency_key: str | None = None,
+        send_at: datetime | str | None = None,
+        validity: float | str | timedelta | None = None,
+        tag: str | None = None,
+    ) -> str:
+        """Accept one message and return its id.
+
+        Raises MessageError (nothing stored), ConflictError (the idempotency key belongs to
+        another content) or StoreError (Redis did not answer within ``store.timeout``).
+        """
+        message = Message(
+            to,
+            text,
+            template=template,
+            params=params,
+            signature=signature,
+            stream=stream,
+            account=account,
+            idempotency_key=idempotency_key,
+            send_at=send_at,
+            validity=validity,
+            tag=tag,
+        )
+        answers = self._store.run(self._accept([self._intake.entry(message)]))
+        return _one(answers[0])
+
+    def send_many(self, messages: Iterable[Message | Mapping[str, Any]]) -> list[str]:
+        """Accept many messages, hundreds a round trip, and return their ids in order.
+
+        Raises BatchError where some were refused: every other one is stored, and the error
+        holds the ids and the errors by place.
+        """
+        batch = Batch(self._intake, messages)
+        for first in range(0, len(batch.entries), _CHUNK):
+            chunk = batch.entries[first : first + _CHUNK]
+            with batch.known():
+                answers = self._store.run(self._accept(chunk))
+            batch.note(first, answers)
+        return batch.result()
+
+    def status(self, message_id: str) -> Snapshot:
+        """Return what is known of a message; raise NotFoundError."""
+        return _snapshot(message_id, self._store.run(acts.find(message_id)))
+
+    def cancel(self, message_id: str) -> bool:
+        """Take a message back; False where a vendor was asked already. Raises NotFoundError."""
+        done, status = self._store.run(acts.cancel(message_id))
+        if status is None:
+            raise NotFoundError(message_id)
+        return done
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Client):
+    """The same as coroutines, for one event loop; ``await`` close, or use ``async with``."""
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        config: str | Path | Settings | None = None,
+        **seams: Any,
+    ) -> None:
+        super().__init__(redis_url, config, **seams)
+        self._store = AsyncStore(self._url, timeout=self.settings.store.timeout)
+
+    async def send(
+        self,
+        to: str,
+        text: str | None = None,
+        *,
+        template: str | None = None,
+        params: Mapping[str, str] | None = None,
+        signature: str | None = None,
+        stream: str = Stream.NOTICE,
+        account: str | None = None,
+        idempotency_key: str | None = None,
+        send_at: datetime | str | None = None,
+        validity: float | str | timedelta | None = None,
+        tag: str | None = None,
+    ) -> str:
+        """Accept one message and return its id; see Client.send."""
+        message = Message(
+            to,
+            text,
+            template=template,
+            params=params,
+            signature=signature,
+            stream=stream,
+            account=account,
+            idempotency_key=idempotency_key,
+            send_at=send_at,
+            validity=validity,
+            tag=tag,
+        )
+        answers = await self._store.run(self._accept([self._intake.entry(message)]))
+        return _one(answers[0])
+
+    async def send_many(self, messages: Iterable[Message | Mapping[str, Any]]) -> list[str]:
+        """Accept many messages; see Client.send_many."""
+        batch = Batch(self._intake, messages)
+        for first in range(0, len(batch.entries), _CHUNK):
+            chunk = batch.entries[first : first + _CHUNK]
+            with batch.known():
+                answers = await self._store.run(self._accept(chunk))
+            batch.note(first, answers)
+        return batch.result()
+
+    async def status(self, message_id: str) -> Snapshot:
+        """Return what is known of a message; see Client.status."""
+        return _snapshot(message_id, await self._store.run(acts.find(message_id)))
+
+    async def cancel(self, message_id: str) -> bool:
+        """Take a message back; see Client.cancel."""
+        done, status = await self._store.run(acts.cancel(message_id))
+        if status is None:
+            raise NotFoundError(message_id)
+        return done
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,13 @@
+"""Ids of messages: ULIDs in lower case, 26 characters that sort by the time they were made."""
+
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+
+
+def new_id() -> str:
+    """Return an id that nobody else has: 48 bits of milliseconds, 80 of randomness."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])

@@ -1,0 +1,79 @@
+"""Snapshot: what is known of one message now, fit to be shown: the number is masked."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from worker.contract.recipient import mask
+from worker.contract.record import Record
+from worker.contract.status import FINAL, Status
+
+_BEIJING = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One message. Also readable like a mapping: ``snapshot["status"]``."""
+
+    id: str
+    status: Status
+    reason: str
+    stream: str
+    to: str  #: masked
+    account: str
+    vendor_message_id: str
+    code: str  #: the vendor's last word
+    template: str
+    segments: int
+    attempts: int
+    waits: int
+    tag: str
+    created_at: datetime
+    updated_at: datetime
+    send_at: datetime | None
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, message_id: str, record: Record) -> "Snapshot":
+        return cls(
+            id=message_id,
+            status=record.status,
+            reason=record.reason,
+            stream=str(record.stream),
+            to=mask(record.to),
+            account=record.account,
+            vendor_message_id=record.vendor_message_id,
+            code=record.code,
+            template=record.template,
+            segments=record.segments,
+            attempts=record.attempts,
+            waits=record.waits,
+            tag=record.tag,
+            created_at=_time(record.created),
+            updated_at=_time(record.updated),
+            send_at=_time(record.due) if record.due else None,
+            expires_at=_time(record.expires),
+        )
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in FINAL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON: times in ISO 8601 with their zone."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, _BEIJING)

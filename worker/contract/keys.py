@@ -1,0 +1,28 @@
+"""Every Redis key, its type and its life, one line each.
+
+Scripts build the same names from the same prefixes (see worker.store.scripts). Celery's own
+queues are the lists named in worker.contract.jobs.
+"""
+
+PREFIX = "xinshi:"
+
+MESSAGE = PREFIX + "m:"  # + id: string, the record; validity + retention
+ONCE = PREFIX + "once:"  # + idempotency key: string, "id digest"; the key's memory (a day)
+READY = PREFIX + "ready:"  # + stream: list of ids, first in first out; while they wait
+WAITING = PREFIX + "waiting"  # sorted set, id -> due time in ms; while they wait
+OPEN = PREFIX + "open:"  # + account: sorted set, id -> deadline in ms; one entry an open attempt
+ACCOUNTS = PREFIX + "accounts"  # set of the accounts that ever opened an attempt; for ever
+RATE = PREFIX + "rate:"  # + account: hash, tat and queued: its next free slots in ms; for ever
+NUMBER = PREFIX + "n:"  # + account:number: string, the windows' memory; the longest window
+VENDOR_ID = PREFIX + "v:"  # + account:vendor id:number: string, our id; 72 h
+AWAKE = PREFIX + "awake:"  # + stream: string, a pump will look again; one second
+HELP = PREFIX + "help:"  # + stream: string, another pump was called; a quarter of a second
+RINGS = PREFIX + "rings"  # integer, the rings so far (their ids); for ever
+
+
+def message(message_id: str) -> str:
+    return MESSAGE + message_id
+
+
+def ready(stream: str) -> str:
+    return READY + stream

@@ -1,0 +1,67 @@
+"""Record: what the store keeps of a message, one MessagePack array a message.
+
+The store's Lua scripts read and write the same arrays; their field numbers are generated from
+this class, so the order here is the only truth. New fields go at the end, with a default.
+"""
+
+import msgspec
+
+from worker.contract.status import Status, Stream
+
+
+class Content(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is said: a text, or a template with its parameters; kept as JSON."""
+
+    text: str = ""
+    template: str = ""
+    params: dict[str, str] = {}
+    signature: str = ""
+
+    def __repr__(self) -> str:
+        return f"Content(template={self.template!r})"
+
+
+class Record(msgspec.Struct, array_like=True):
+    """One message's state. Times are Redis's clock in milliseconds since 1970."""
+
+    status: Status
+    stream: Stream
+    to: str  #: E.164
+    content: str  #: Content as JSON; emptied when nobody needs it any more
+    length: int  #: billed characters, signature included
+    segments: int
+    template: str
+    pin: str  #: the one account it may use, or empty
+    tag: str
+    created: int
+    due: int  #: when it may be submitted at the earliest; 0: at once
+    expires: int  #: from then on it is not submitted any more
+    updated: int
+    attempt: int = 0  #: the attempts opened so far; the number fences late answers
+    attempts: int = 0  #: those of them that count against the stream's bound
+    waits: int = 0  #: how often it was put aside
+    account: str = ""  #: of the last attempt
+    deadline: int = 0  #: when the open attempt counts as lost
+    vendor_message_id: str = ""
+    code: str = ""  #: the vendor's last word
+    reason: str = ""  #: ours
+    slot: int = 0  #: the moment under which the per-number windows counted the open attempt
+    avoid: list[str] | dict[str, str] = []  #: accounts that proved not to take it
+    trail: list[list[int | str]] | dict[str, str] = []
+    #: [time, what, account, code or reason] a step, the last 24; an empty Lua table is a map
+
+    def __repr__(self) -> str:
+        return f"Record(status={self.status.value!r}, account={self.account!r})"
+
+
+_DECODER = msgspec.msgpack.Decoder(Record)
+_CONTENT = msgspec.json.Decoder(Content)
+
+
+def decode(packed: bytes) -> Record:
+    return _DECODER.decode(packed)
+
+
+def content(record: Record) -> Content:
+    """Return what the message says; empty once the text was removed."""
+    return _CONTENT.decode(record.content) if record.content else Content()

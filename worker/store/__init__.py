@@ -1,0 +1,1 @@
+"""All state: what may be done to it, and the clients that do it."""

@@ -1,0 +1,224 @@
+"""The acts on the store, as values: what to send to Redis, and how to read its answer.
+
+An act knows no connection, so the same one serves the sync and the async client.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from worker.contract import jobs, record
+from worker.contract.record import Record
+from worker.contract.status import Status, Stream
+from worker.store import scripts
+from worker.store.scripts import Script
+
+T = TypeVar("T")
+_RING = jobs.envelope()
+
+
+@dataclass(frozen=True, slots=True)
+class Act(Generic[T]):
+    """One script with its arguments."""
+
+    script: Script
+    args: Sequence[str | bytes | int]
+    read: Callable[[Any], T]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A checked message on its way into the store."""
+
+    id: str
+    key: str  #: idempotency key, or empty
+    digest: str  #: of what the message says, to whom
+    stream: str
+    to: str
+    content: bytes  #: Content as JSON
+    length: int
+    segments: int
+    template: str
+    pin: str
+    tag: str
+    due: int  #: ms since 1970, or 0
+    validity: int  #: ms
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    id: str  #: of the stored message, or of the first one with its idempotency key
+    state: Literal["stored", "duplicate", "conflict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    pause: float  #: seconds until an account has a free slot again; 0: now
+    left: int  #: ids still ready
+    messages: list[tuple[str, Record]]  #: submit those whose status is submitting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What an attempt came to, for good or until a report."""
+
+    id: str
+    attempt: int
+    status: Status
+    vendor_message_id: str = ""
+    code: str = ""
+    reason: str = ""
+    windows: bytes = b""  #: the account's windows, packed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """A message that the vendor did not take, on its way back to wait."""
+
+    id: str
+    attempt: int
+    wait: str  #: ms, or "day": until the next midnight in Asia/Shanghai
+    counts: bool  #: against the stream's attempts
+    avoid: bool = False  #: prefer another account from now on
+    code: str = ""
+    reason: str = ""
+    blocked: str = ""  #: ms or "day" for which the number is blocked at the account
+    windows: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    released: int
+    dropped: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    rings: int
+    lost: list[tuple[str, Record]]
+
+
+def accept(
+    entries: Iterable[Entry], *, retention: float, idempotency: float
+) -> Act[list[Accepted]]:
+    """Store messages; times in seconds."""
+    args: list[str | bytes | int] = [_RING, int(retention * 1000), int(idempotency * 1000)]
+    ids = []
+    for entry in entries:
+        ids.append(entry.id)
+        args += (
+            entry.id,
+            entry.key,
+            entry.digest,
+            entry.stream,
+            entry.to,
+            entry.content,
+            entry.length,
+            entry.segments,
+            entry.template,
+            entry.pin,
+            entry.tag,
+            f"{entry.due} {entry.validity}",
+        )
+
+    def read(answers: list[bytes]) -> list[Accepted]:
+        return [_accepted(own, answer) for own, answer in zip(ids, answers, strict=True)]
+
+    return Act(scripts.load("accept"), args, read)
+
+
+def _accepted(own: str, answer: bytes) -> Accepted:
+    if not answer:
+        return Accepted(own, "stored")
+    return Accepted(answer[1:].decode(), "duplicate" if answer[:1] == b"=" else "conflict")
+
+
+def claim(stream: Stream, most: int, accounts: bytes, *, evade: bool) -> Act[Claimed]:
+    """Claim up to ``most`` messages; ``accounts`` as worker.limits packs them."""
+
+    def read(answer: list[Any]) -> Claimed:
+        return Claimed(answer[0] / 1000, answer[1], _messages(answer[2:]))
+
+    args = (_RING, str(stream), most, accounts, int(evade))
+    return Act(scripts.load("claim"), args, read)
+
+
+def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
+    """Settle attempts; ``reports``: seconds that a vendor's id is remembered."""
+    args: list[str | bytes | int] = [int(reports * 1000)]
+    for item in items:
+        args += (
+            item.id,
+            item.attempt,
+            str(item.status),
+            item.vendor_message_id,
+            item.code,
+            item.reason,
+            item.windows,
+        )
+    return Act(scripts.load("settle"), args, lambda answer: [found == 1 for found in answer])
+
+
+def defer(items: Iterable[Deferred]) -> Act[list[str]]:
+    """Put messages back; returns the status of each, empty where nothing changed."""
+    args: list[str | bytes | int] = [_RING]
+    for item in items:
+        args += (
+            item.id,
+            item.attempt,
+            item.wait,
+            int(item.counts),
+            int(item.avoid),
+            item.code,
+            item.reason,
+            item.blocked,
+            item.windows,
+        )
+    return Act(scripts.load("defer"), args, lambda answer: [found.decode() for found in answer])
+
+
+def release(most: int) -> Act[Released]:
+    """Move what is due to its ready list."""
+    return Act(
+        scripts.load("release"),
+        (_RING, most),
+        lambda answer: Released(answer[0], answer[1], answer[2] == 1),
+    )
+
+
+def sweep(most: int) -> Act[Swept]:
+    """Mark lost attempts as unknown, ring for forgotten work."""
+    return Act(
+        scripts.load("sweep"),
+        (_RING, most, *Stream),
+        lambda answer: Swept(answer[0], _messages(answer[1:])),
+    )
+
+
+def ring(stream: Stream) -> Act[int]:
+    """Ring for a stream if it has ready work."""
+    return Act(scripts.load("ring"), (_RING, str(stream)), int)
+
+
+def cancel(message_id: str) -> Act[tuple[bool, Status | None]]:
+    """Cancel a message; returns whether it worked, and its status (None: no such message)."""
+
+    def read(answer: list[bytes]) -> tuple[bool, Status | None]:
+        return bool(answer[0]), Status(answer[1].decode()) if answer[1] else None
+
+    return Act(scripts.load("cancel"), (message_id,), read)
+
+
+def find(message_id: str) -> Act[Record | None]:
+    """Read one record."""
+
+    def read(answer: bytes | None) -> Record | None:
+        return record.decode(answer) if answer else None
+
+    return Act(scripts.load("find"), (message_id,), read)
+
+
+def _messages(flat: list[bytes]) -> list[tuple[str, Record]]:
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return [(message_id.decode(), record.decode(packed)) for message_id, packed in pairs]

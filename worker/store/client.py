@@ -1,0 +1,115 @@
+"""Store and AsyncStore: carry out acts on a Redis server, in bounded time.
+
+Every act may be sent twice: accept knows its ids, settle and defer are fenced by the attempt's
+number, and a claim whose answer was lost leaves attempts that the sweep finds. So a connection
+that broke is tried once more on a fresh one, as long as time is left.
+"""
+
+import asyncio
+import time
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from worker.contract.errors import StoreError
+from worker.store.acts import Act
+
+T = TypeVar("T")
+
+
+def _options(timeout: float) -> dict[str, Any]:
+    return {"socket_timeout": timeout, "socket_connect_timeout": timeout, "socket_keepalive": True}
+
+
+class Store:
+    """The store for synchronous callers. Safe to share between threads."""
+
+    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
+        self._timeout = timeout
+        self._redis = redis.Redis.from_url(url, **_options(timeout), retry=Retry(NoBackoff(), 0))
+
+    def run(self, act: Act[T]) -> T:
+        """Carry out an act; raise StoreError within the time-out."""
+        begun = time.monotonic()
+        try:
+            try:
+                return act.read(self._send(act))
+            except RedisConnectionError:
+                if time.monotonic() - begun > self._timeout / 2:
+                    raise
+                return act.read(self._send(act))
+        except (RedisError, OSError) as error:
+            raise _store_error(error) from error
+
+    def _send(self, act: Act[T]) -> Any:
+        try:
+            return self._redis.evalsha(act.script.digest, 0, *act.args)
+        except NoScriptError:
+            return self._redis.eval(act.script.source, 0, *act.args)
+
+    @property
+    def redis(self) -> "redis.Redis":
+        """The connection itself, for what only looks."""
+        return self._redis
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+class AsyncStore:
+    """The store for one event loop."""
+
+    def __init__(self, url: str, *, timeout: float = 2.0, connections: int = 16) -> None:
+        self._timeout = timeout
+        self._redis = redis.asyncio.Redis.from_url(
+            url,
+            **_options(timeout),
+            retry=AsyncRetry(NoBackoff(), 0),
+            max_connections=connections,
+        )
+
+    async def run(self, act: Act[T]) -> T:
+        """Carry out an act; raise StoreError within the time-out."""
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout):
+                try:
+                    return act.read(await self._send(act))
+                except RedisConnectionError:
+                    if time.monotonic() - begun > self._timeout / 2:
+                        raise
+                    return act.read(await self._send(act))
+        except (RedisError, OSError) as error:
+            raise _store_error(error) from error
+
+    async def _send(self, act: Act[T]) -> Any:
+        try:
+            return await self._redis.evalsha(act.script.digest, 0, *act.args)
+        except NoScriptError:
+            return await self._redis.eval(act.script.source, 0, *act.args)
+
+    @property
+    def redis(self) -> "redis.asyncio.Redis":
+        """The connection itself, for what only looks."""
+        return self._redis
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def _store_error(error: Exception) -> StoreError:
+    """Say what happened without the address, which may hold a password."""
+    if isinstance(error, RedisTimeoutError | TimeoutError):
+        return StoreError(
+            "Redis did not answer in time; send again with the same idempotency key to be sure"
+        )
+    if isinstance(error, RedisConnectionError | OSError):
+        return StoreError("Redis cannot be reached; is it running at redis_url?")
+    return StoreError(f"Redis refused: {str(error)[:200]}")

@@ -1,0 +1,54 @@
+-- What every act on a record shares: the clock, loading, moving on, saving.
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function load(id)
+  local packed = redis.call('GET', MESSAGE .. id)
+  return packed and cmsgpack.unpack(packed)
+end
+
+local function save(id, record)
+  local packed = cmsgpack.pack(record)
+  redis.call('SET', MESSAGE .. id, packed, 'KEEPTTL')
+  return packed
+end
+
+-- Move a record on, if the life of a message allows it; returns whether it did.
+local function move(record, status, now, reason, code)
+  if not FOLLOWS[record[STATUS]][status] then
+    return false
+  end
+  record[STATUS], record[UPDATED], record[REASON] = status, now, reason or ''
+  if code then
+    record[CODE] = code
+  end
+  local trail = record[TRAIL]
+  if #trail >= 24 then
+    table.remove(trail, 2)
+  end
+  trail[#trail + 1] = {now, status, record[ACCOUNT], (code and code ~= '' and code .. ' ' or '') .. (reason or '')}
+  return true
+end
+
+-- The attempt is over, one way or another.
+local function close(id, record)
+  redis.call('ZREM', OPEN .. record[ACCOUNT], id)
+  record[DEADLINE] = 0
+end
+
+-- Put a record aside until a time, or end it where that is past its validity.
+local function park(id, record, due, now, reason, code)
+  if due >= record[EXPIRES] then
+    return move(record, 'expired', now, reason, code)
+  end
+  if due <= now then
+    redis.call('RPUSH', READY .. record[STREAM], id)
+    return move(record, 'accepted', now, reason, code)
+  end
+  record[DUE] = due
+  redis.call('ZADD', WAITING, due, id)
+  return move(record, 'scheduled', now, reason, code)
+end

@@ -1,0 +1,70 @@
+-- The memory of one number at one account: six bytes of a time until which it is blocked, then
+-- six bytes a message taken, oldest first, in milliseconds. It keeps as many as the largest
+-- count asks for, and is gone when the longest window is over.
+
+local DAY, BEIJING = 86400000, 28800000
+
+local function midnight(now)
+  return math.floor((now + BEIJING) / DAY) * DAY + DAY - BEIJING
+end
+
+local function number_key(account, to)
+  return NUMBER .. account .. ':' .. string.sub(to, -11)
+end
+
+local function pack_time(time)
+  return struct.pack('>I6', time)
+end
+
+local function time_at(memory, index)
+  return (struct.unpack('>I6', memory, index * 6 + 1))
+end
+
+-- The time at which one more fits every window; nil when it fits now.
+local function fits_at(memory, windows, now)
+  if memory == '' then
+    return nil
+  end
+  local at, taken = time_at(memory, 0), #memory / 6 - 1
+  for _, window in ipairs(windows) do
+    local count, span = window[1], window[2]
+    if taken >= count then
+      local oldest = time_at(memory, taken - count + 1)
+      local free = span == 0 and midnight(oldest) or oldest + span
+      at = math.max(at, free)
+    end
+  end
+  return at > now and at or nil
+end
+
+local function keep_until(memory, windows, now)
+  local last, keep = time_at(memory, #memory / 6 - 1), time_at(memory, 0)
+  if #memory > 6 then
+    for _, window in ipairs(windows) do
+      keep = math.max(keep, window[2] == 0 and midnight(last) or last + window[2])
+    end
+  end
+  return math.max(keep - now, 0)
+end
+
+local function remember(key, memory, windows, now)
+  local life = keep_until(memory, windows, now)
+  if life == 0 then
+    redis.call('DEL', key)
+  else
+    redis.call('SET', key, memory, 'PX', life)
+  end
+end
+
+local function take(key, memory, windows, now)
+  local most = 0
+  for _, window in ipairs(windows) do
+    most = math.max(most, window[1])
+  end
+  if memory == '' then
+    memory = pack_time(0)
+  end
+  local first = math.max(7, #memory + 6 - most * 6 + 1)
+  memory = string.sub(memory, 1, 6) .. string.sub(memory, first) .. pack_time(now)
+  remember(key, memory, windows, now)
+end

@@ -1,0 +1,69 @@
+-- Defer messages: the vendor proved that it did not take them. The attempt is closed, its slot in
+-- the number's windows is given back, and the message waits for another try, or expires.
+-- uses: record ring window
+-- ARGV[1] the envelope's template
+-- ARGV[2..] nine an attempt: id, attempt's number, ms to wait or 'day' for the next midnight in
+--           Asia/Shanghai, '1' where the attempt counts, '1' where the account is to be avoided,
+--           code, reason, ms or 'day' for which the number is blocked at the account or '', windows
+--           of the account as MessagePack or ''
+-- returns one status an attempt, '' where nothing changed
+
+local envelope, now = ARGV[1], clock()
+local answers, woken = {}, {}
+
+local function moment(text)
+  return text == 'day' and midnight(now) or now + tonumber(text)
+end
+
+local function give_back(record, blocked, packed)
+  if record[SLOT] == 0 and blocked == '' then
+    return
+  end
+  local key = number_key(record[ACCOUNT], record[TO])
+  local times = redis.call('GET', key) or pack_time(0)
+  for index = #times / 6 - 1, 1, -1 do
+    if record[SLOT] > 0 and time_at(times, index) == record[SLOT] then
+      times = string.sub(times, 1, index * 6) .. string.sub(times, index * 6 + 7)
+      break
+    end
+  end
+  if blocked ~= '' then
+    times = pack_time(math.max(time_at(times, 0), moment(blocked))) .. string.sub(times, 7)
+  end
+  record[SLOT] = 0
+  remember(key, times, packed ~= '' and cmsgpack.unpack(packed) or {}, now)
+end
+
+local function defer(at)
+  local id = ARGV[at]
+  local record = load(id)
+  if not record or record[ATTEMPT] ~= tonumber(ARGV[at + 1]) then
+    return ''
+  end
+  if record[STATUS] ~= 'submitting' and record[STATUS] ~= 'unknown' then
+    return ''
+  end
+  close(id, record)
+  give_back(record, ARGV[at + 7], ARGV[at + 8])
+  if ARGV[at + 3] ~= '1' then
+    record[ATTEMPTS] = record[ATTEMPTS] - 1
+    record[WAITS] = record[WAITS] + 1
+  end
+  if ARGV[at + 4] == '1' then
+    record[AVOID][#record[AVOID] + 1] = record[ACCOUNT]
+  end
+  park(id, record, moment(ARGV[at + 2]), now, ARGV[at + 6], ARGV[at + 5])
+  save(id, record)
+  if record[STATUS] == 'accepted' then
+    woken[record[STREAM]] = true
+  end
+  return record[STATUS]
+end
+
+for at = 2, #ARGV, 9 do
+  answers[#answers + 1] = defer(at)
+end
+for stream in pairs(woken) do
+  ring(stream, envelope, now)
+end
+return answers
