@@ -1,0 +1,1 @@
+"""What ``xinshi`` can do, a command a file. Importing one costs little: help must be quick."""

@@ -1,0 +1,28 @@
+"""Access: where a command finds its settings and its store."""
+
+from dataclasses import dataclass, field
+
+from producers.client import Client
+from worker.contract import settings
+from worker.contract.settings import Settings
+from worker.store.client import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The options that stand before the command's name. Nothing is opened until it is asked for."""
+
+    config: str | None = None
+    redis_url: str | None = field(default=None, repr=False)
+
+    def settings(self) -> Settings:
+        """Read the settings; raise SettingsError."""
+        return settings.load(self.config, redis_url=self.redis_url)
+
+    @staticmethod
+    def client(found: Settings) -> Client:
+        return Client(config=found)
+
+    @staticmethod
+    def store(found: Settings) -> Store:
+        return Store(found.redis_url, timeout=found.store.timeout)

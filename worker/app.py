@@ -1,0 +1,93 @@
+"""The Celery application: ``celery -A worker.app worker``, ``beat`` and ``flower``.
+
+Celery is a shell: it starts the process, hands it rings and ticks, and ends it. No task carries
+a number or a text, none is retried, delayed or acknowledged late: state is in Redis.
+"""
+
+import atexit
+import logging
+import sys
+from typing import Any
+
+from celery import Celery, signals
+from kombu.entity import Queue
+
+from worker import telemetry
+from worker.contract import jobs, settings
+from worker.contract.errors import SettingsError
+from worker.contract.settings import Settings
+from worker.contract.status import Stream
+from worker.process import Process
+from worker.schedule import SCHEDULE, Ticks
+
+
+def _settings() -> Settings:
+    try:
+        return settings.load()
+    except SettingsError as error:
+        sys.exit(f"xinshi: {error}")
+
+
+SETTINGS = _settings()
+process: Process | None = None
+
+app = Celery("xinshi", broker=SETTINGS.redis_url, include=["worker.tasks"])
+app.conf.update(
+    worker_pool="threads",
+    worker_concurrency=8,
+    worker_prefetch_multiplier=1,
+    task_acks_late=False,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_queues=[*(Queue(jobs.queue(stream)) for stream in Stream), Queue(jobs.TICKS)],
+    task_default_queue=jobs.TICKS,
+    task_create_missing_queues=False,
+    worker_send_task_events=True,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "health_check_interval": 5,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "visibility_timeout": 120,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    },
+    beat_schedule=SCHEDULE,
+    beat_scheduler=Ticks,
+    beat_max_loop_interval=1.0,
+    timezone="Asia/Shanghai",
+)
+
+
+@signals.setup_logging.connect
+def _logging(loglevel: str | int = "INFO", **_: Any) -> None:
+    name = loglevel if isinstance(loglevel, str) else logging.getLevelName(loglevel)
+    telemetry.configure(level=name)
+
+
+@signals.worker_init.connect
+def _start(**_: Any) -> None:
+    global process  # noqa: PLW0603 - one a process is what it is
+    try:
+        process = Process(SETTINGS)
+    except SettingsError as error:
+        sys.exit(f"xinshi: {error}")
+    process.start()
+    atexit.register(_stop)
+
+
+@signals.worker_shutting_down.connect
+def _stopping(**_: Any) -> None:
+    if process is not None:
+        process.stopping()
+
+
+@signals.worker_shutdown.connect
+def _stop(**_: Any) -> None:
+    if process is not None:
+        process.stop()

@@ -1,0 +1,104 @@
+"""Policy: the one table that decides what follows from an outcome. Pure; randomness handed in.
+
+| outcome     | taken | next                                                        | counts |
+|-------------|-------|-------------------------------------------------------------|--------|
+| SUBMITTED   | yes   | submitted; wait for the report                              | yes    |
+| REJECTED    | no    | rejected, final                                             | yes    |
+| BARRED      | no    | rejected, final                                             | yes    |
+| CAPPED      | no    | the number is blocked there until the window ends           | no     |
+| THROTTLED   | no    | again after a short wait                                    | no     |
+| UNAVAILABLE | no    | back off; after two here, rather another account            | yes    |
+| SUSPENDED   | no    | another account at once; the same one after a while         | no     |
+| REFUSED     | no    | once more here, then rather another account                 | yes    |
+| UNKNOWN     | maybe | unknown: never resent and never failed over by itself       | yes    |
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from worker.contract.durations import Window
+from worker.contract.record import Record
+from worker.contract.status import Status
+from worker.vendors.base import Outcome, Submission
+
+_BACKOFF, _BACKOFF_MOST = 1.0, 60.0  # seconds; doubles with each attempt, full jitter
+_THROTTLED = 1.0  # seconds, with as much jitter
+_SUSPENDED = 30.0  # seconds until an account without an alternative is tried again
+_CAPPED = 60.0  # seconds, for a throttle code whose window nobody tells
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The attempt settles the message, for good or until a report."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The vendor proved that it did not take the message: it waits for another try."""
+
+    wait: float = 0.0  #: seconds
+    counts: bool = True
+    avoid: bool = False  #: prefer another account from now on
+    blocked: str = ""  #: ms or "day" for which the number is blocked at this account
+
+
+Verdict = Final | Again
+
+_FINAL = {
+    Outcome.SUBMITTED: Status.SUBMITTED,
+    Outcome.REJECTED: Status.REJECTED,
+    Outcome.BARRED: Status.REJECTED,
+    Outcome.UNKNOWN: Status.UNKNOWN,
+}
+
+
+def decide(
+    submission: Submission,
+    record: Record,
+    *,
+    attempts: int,
+    windows: Sequence[str],
+    alternatives: bool,
+    random: Callable[[], float],
+) -> Verdict:
+    """Return what follows.
+
+    ``attempts``: the stream's bound; ``windows``: how long the vendor's code blocks a number, at
+    the first hit, the second, ...; ``alternatives``: whether another account could carry it;
+    ``random``: a number from 0 to 1.
+    """
+    match submission.outcome:
+        case Outcome.CAPPED if windows:
+            return Again(counts=False, blocked=_block(submission, record, windows))
+        case Outcome.CAPPED:  # nobody tells for how long: nothing to learn, a plain wait
+            return Again(wait=_CAPPED, counts=False)
+        case Outcome.THROTTLED:
+            wait = 0.0 if submission.split else _THROTTLED * (1 + random())
+            return Again(wait=wait, counts=False)
+        case Outcome.SUSPENDED:
+            wait = 0.0 if alternatives else _SUSPENDED * (1 + random())
+            return Again(wait=wait, counts=False, avoid=True)
+        case Outcome.UNAVAILABLE | Outcome.REFUSED if record.attempts < attempts:
+            wait = min(_BACKOFF_MOST, _BACKOFF * 2**record.attempts) * random()
+            return Again(wait=wait, avoid=_turned_down(record, record.account))
+        case outcome:
+            return Final(_FINAL.get(outcome, Status.REJECTED))
+
+
+def _block(submission: Submission, record: Record, windows: Sequence[str]) -> str:
+    """Return for how long the number is blocked: the window that this hit names."""
+    hits = sum(
+        1
+        for step in record.trail
+        if step[2] == record.account and str(step[3]).split(" ")[0] == submission.code
+    )
+    span = Window.parse(f"1/{windows[min(hits, len(windows) - 1)]}").seconds
+    return str(int(span * 1000)) if span else "day"
+
+
+def _turned_down(record: Record, account: str) -> bool:
+    """Return whether this account gave the message back before."""
+    waiting = (Status.ACCEPTED, Status.SCHEDULED)
+    return any(step[2] == account and step[1] in waiting for step in record.trail)

@@ -1,0 +1,45 @@
+"""The schedule: beat's ticks. Each is idempotent, so two beats do no harm; none is kept on disk."""
+
+from typing import Any
+
+from celery.beat import Scheduler
+from kombu.exceptions import OperationalError
+
+from worker.contract.jobs import TICKS, Task
+
+_EXPIRES = 10  # seconds after which a tick is worth nothing
+_MOST = 10  # ticks that may wait for a worker
+
+SCHEDULE = {
+    "release": {
+        "task": Task.RELEASE.value,
+        "schedule": 1.0,
+        "options": {"queue": TICKS, "expires": _EXPIRES},
+    },
+    "sweep": {
+        "task": Task.SWEEP.value,
+        "schedule": 1.0,
+        "options": {"queue": TICKS, "expires": _EXPIRES},
+    },
+}
+
+
+class Ticks(Scheduler):
+    """Beat's in-memory scheduler, which sends no tick while nobody takes them.
+
+    Celery's own goes on for ever: after an hour without a worker 7,200 expired ticks would stand
+    in front of the first good one.
+    """
+
+    def apply_async(
+        self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any
+    ) -> Any:
+        if self._waiting(producer) >= _MOST:
+            return None
+        return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
+
+    def _waiting(self, producer: Any) -> int:
+        try:
+            return int(producer.channel.client.llen(TICKS))
+        except (OperationalError, OSError):
+            return 0  # the send itself will tell

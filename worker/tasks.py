@@ -1,0 +1,30 @@
+"""The tasks, each a hint: run twice or not at all, none can lose or double a message."""
+
+from worker import app as shell
+from worker.contract.jobs import Task
+from worker.contract.status import Stream
+from worker.process import Process
+
+
+def _process() -> Process:
+    if shell.process is None:
+        raise RuntimeError("this worker has no pump: start it as celery -A worker.app worker")
+    return shell.process
+
+
+@shell.app.task(name=Task.SUBMIT.value)
+def submit(stream: str) -> int:
+    """Pump one stream; returns how many messages were claimed."""
+    return _process().submit(Stream(stream))
+
+
+@shell.app.task(name=Task.RELEASE.value)
+def release() -> int:
+    """Move what is due to its ready list; returns how many."""
+    return _process().release()
+
+
+@shell.app.task(name=Task.SWEEP.value)
+def sweep() -> int:
+    """Look after lost attempts and lost rings; returns the lost attempts."""
+    return _process().sweep()
