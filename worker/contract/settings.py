@@ -132,6 +132,16 @@ def load(
     return parse(table, found)
 
 
+def redis_from_environment() -> str | None:
+    """Return the server that XINSHI_REDIS_URL names, or None."""
+    return os.environ.get("XINSHI_REDIS_URL")  # noqa: TID251 - the one place
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return the environment for a child process, with something put into it."""
+    return {**os.environ, **extra}  # noqa: TID251 - the one place
+
+
 def _find(path: str | Path | None, environment: Mapping[str, str]) -> Path | None:
     named = path or environment.get("XINSHI_CONFIG")
     if named:

@@ -210,13 +210,13 @@ def cancel(message_id: str) -> Act[tuple[bool, Status | None]]:
     return Act(scripts.load("cancel"), (message_id,), read)
 
 
-def find(message_id: str) -> Act[Record | None]:
-    """Read one record."""
+def find(message_ids: list[str]) -> Act[list[Record | None]]:
+    """Read records; None where there is none (any more)."""
 
-    def read(answer: bytes | None) -> Record | None:
-        return record.decode(answer) if answer else None
+    def read(answers: list[bytes | None]) -> list[Record | None]:
+        return [record.decode(answer) if answer else None for answer in answers]
 
-    return Act(scripts.load("find"), (message_id,), read)
+    return Act(scripts.load("find"), message_ids, read)
 
 
 def _messages(flat: list[bytes]) -> list[tuple[str, Record]]:

@@ -1,5 +1,9 @@
--- Find one record.
--- ARGV[1] id
--- returns the packed record, or false
+-- Find records.
+-- ARGV[1..] ids
+-- returns the packed record of each, false where there is none
 
-return redis.call('GET', MESSAGE .. ARGV[1])
+local found = {}
+for at = 1, #ARGV do
+  found[at] = redis.call('GET', MESSAGE .. ARGV[at])
+end
+return found
