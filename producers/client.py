@@ -65,7 +65,8 @@ def _one(answer: Accepted) -> str:
     return answer.id
 
 
-def _snapshot(message_id: str, record: Record | None) -> Snapshot:
+def _snapshot(message_id: str, found: list[Record | None]) -> Snapshot:
+    (record,) = found
     if record is None:
         raise NotFoundError(message_id)
     return Snapshot.of(message_id, record)
@@ -135,7 +136,7 @@ class Client(_Client):
 
     def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; raise NotFoundError."""
-        return _snapshot(message_id, self._store.run(acts.find(message_id)))
+        return _snapshot(message_id, self._store.run(acts.find([message_id])))
 
     def cancel(self, message_id: str) -> bool:
         """Take a message back; False where a vendor was asked already. Raises NotFoundError."""
@@ -215,7 +216,7 @@ class AsyncClient(_Client):
 
     async def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; see Client.status."""
-        return _snapshot(message_id, await self._store.run(acts.find(message_id)))
+        return _snapshot(message_id, await self._store.run(acts.find([message_id])))
 
     async def cancel(self, message_id: str) -> bool:
         """Take a message back; see Client.cancel."""

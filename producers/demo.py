@@ -92,7 +92,7 @@ def _start(processes: Processes, places: _Places, *, keep: bool) -> _Places:
     env = {"XINSHI_CONFIG": str(places.config), "XINSHI_REDIS_URL": places.redis_url}
     celery = ("celery", "-A", "worker.app")
     listen = places.sandbox.removeprefix("http://")
-    processes.start("sandbox", "producers.cli", "sandbox", "--listen", listen, **env)
+    processes.start("sandbox", "producers", "sandbox", "--listen", listen, **env)
     queues = ",".join([*(queue(stream) for stream in Stream), TICKS])
     worker = (*celery, "worker", "-l", "INFO", "-Q", queues, "-n", "demo@%h")
     processes.start("worker", *worker, **env)

@@ -94,10 +94,15 @@ class Pump:
         self._freed.set()
 
     async def drain(self) -> None:
-        """Wait until everything in flight is answered and settled."""
+        """Wait until everything in flight is answered and settled; hand the rest over.
+
+        A ring that this process took as it stopped may have ended with it: ring again, last.
+        """
         while self._in_flight:
             await asyncio.wait(self._in_flight)
         await self._settling.flush()
+        for stream in Stream:
+            await self._ring(stream)
 
     async def _serve(self, stream: Stream) -> int:
         end = time.monotonic() + self._settings.worker.slice
