@@ -1,7 +1,8 @@
 """The words every adapter uses. An adapter is pure: it builds a request and reads an answer."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,11 +14,16 @@ import msgspec
 
 from worker.contract.errors import SettingsError
 from worker.contract.events import DeliveryReport, Inbound, Raw
+from worker.contract.recipient import national
+from worker.contract.record import Content
 from worker.contract.segments import length, signed
-from worker.contract.settings import Account
+from worker.contract.settings import Account, Template
 
 T = TypeVar("T")
 BEIJING = ZoneInfo("Asia/Shanghai")
+_SIGNED = re.compile(r"【[^【】]+】")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
 class Outcome(StrEnum):
@@ -68,14 +74,19 @@ class Response:
 
     def json(self) -> Any:
         """Return the decoded body; raise Unreadable."""
-        try:
-            return msgspec.json.decode(self.body)
-        except msgspec.DecodeError as error:
-            raise Unreadable("the body is not JSON") from error
+        return decode(self.body)
 
 
 class Unreadable(ValueError):  # noqa: N818 - it reads as a verdict
     """The answer is none the vendor's document knows. After a submit this means UNKNOWN."""
+
+
+def decode(body: str) -> Any:
+    """Return what a JSON text says; raise Unreadable, also where it is nested without end."""
+    try:
+        return msgspec.json.decode(body.removeprefix("\ufeff"))
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise Unreadable("the body is not JSON") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +134,19 @@ class Vendor(ABC):
     default_url: ClassVar[str] = ""  #: empty: the account must say it
     credentials: ClassVar[tuple[str, ...]]  #: the settings that an account must have
     options: ClassVar[Mapping[str, str | int | bool]] = {}  #: those it may have, with defaults
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  #: the words an option must be one of
+    ranges: ClassVar[Mapping[str, tuple[int, int]]] = {}  #: what a whole number must lie within
+    codes: ClassVar[Mapping[str, Code]] = {}  #: the vendor's own; one not listed is REFUSED
     batch: ClassVar[int] = 1  #: recipients that one call may carry
-    max_length: ClassVar[int]  #: characters of a text with its signature
-    templates_only: ClassVar[bool] = False  #: carries a template's form, never a free text
+    max_length: int  #: characters of a text with its signature; an option of this name wins
+    templates_only: bool = False  #: carries a template's form, never a free text
+    needs_signature: ClassVar[bool] = False  #: the text itself must begin with 【signature】
     form_keys: ClassVar[tuple[str, ...]] = ()  #: what a template's form for this vendor must have
     form_options: ClassVar[tuple[str, ...]] = ()  #: what it may have
     per_number: ClassVar[tuple[str, ...]] = ()  #: default windows to one number: "1/60s", "15/day"
     per_second: ClassVar[float | None] = None  #: default rate of an account
     concurrency: ClassVar[int | None] = None  #: default submits in flight
-    reported: ClassVar[bool] = False  #: delivery reports exist; else `submitted` is the end
+    reported: bool = False  #: delivery reports exist; else `submitted` is the end
     windows: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: throttle code -> how long it blocks the number, at the first hit, the second, ...
 
@@ -146,14 +161,40 @@ class Vendor(ABC):
         for key in given:
             if key not in self.credentials and key not in self.options:
                 raise SettingsError(f"vendors.{name}.{key}", f"unknown key for {account.adapter}")
-        if not (account.base_url or self.default_url):
-            raise SettingsError(
-                f"vendors.{name}.base_url", f"missing; {account.adapter} has no fixed address"
-            )
         self.name = name
+        self.adapter = account.adapter
         self.clock = clock
-        self.base_url = (account.base_url or self.default_url).rstrip("/")
+        self.base_url = self._address(account)
         self._options = {**self.options, **given}
+        for key, value in self._options.items():
+            if rule := self._wrong(key, value):
+                raise SettingsError(f"vendors.{name}.{key}", rule)
+        if "max_length" in self.options:
+            self.max_length = self.number("max_length")
+
+    def _address(self, account: Account) -> str:
+        key, address = f"vendors.{self.name}.base_url", account.base_url or self.default_url
+        if not address:
+            raise SettingsError(key, f"missing; {account.adapter} has no fixed address")
+        if any(mark in address for mark in "?#@"):  # an address is logged and shown
+            raise SettingsError(key, "must be without query, fragment or user name")
+        return address.rstrip("/")
+
+    def _wrong(self, key: str, value: object) -> str | None:
+        """Return the rule a setting breaks; its type is that of the option's default."""
+        default, text = self.options.get(key, ""), str(value)
+        if isinstance(default, bool):
+            return None if text.lower() in _YES + _NO else "must be true or false"
+        if isinstance(default, int):
+            least, most = self.ranges.get(key, (0, 1_000_000))
+            whole = not isinstance(value, bool) and text.isascii() and text.isdecimal()
+            right = whole and len(text) < 8 and least <= int(text) <= most  # noqa: PLR2004
+            return None if right else f"must be a whole number from {least} to {most}"
+        if isinstance(value, bool) or _CONTROL.search(text):
+            return "must be a text without line ends or other control characters"
+        if key in self.choices and text not in self.choices[key]:
+            return f"must be one of {', '.join(self.choices[key])}"
+        return None
 
     def option(self, key: str) -> str:
         """Return a credential or option as text."""
@@ -161,20 +202,66 @@ class Vendor(ABC):
 
     def flag(self, key: str) -> bool:
         """Return a yes-or-no option."""
-        value = self._options[key]
-        return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
+        return str(self._options[key]).lower() in _YES
+
+    def number(self, key: str) -> int:
+        """Return an option that is a whole number."""
+        return int(self._options[key])
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__} account {self.name!r}>"
 
+    def outgoing(
+        self, message_id: str, to: str, content: Content, template: Template | None
+    ) -> Outgoing:
+        """Return a message as this account would carry it; ``template`` is its own, or None."""
+        if template is None:
+            return Outgoing(
+                id=message_id,
+                number=national(to),
+                text=content.text,
+                signature=content.signature,
+            )
+        forms = template.forms
+        return Outgoing(
+            id=message_id,
+            number=national(to),
+            text=template.render(content.params),
+            signature=content.signature,
+            params=content.params,
+            form=forms.get(self.name) or forms.get(self.adapter) or {},
+        )
+
     def refuse(self, message: Outgoing) -> str | None:
         """Return the rule that keeps this vendor from carrying the message, or None."""
-        if self.templates_only and not message.form:
-            return "this account carries templates only"
-        units = length(signed(message.text, message.signature))
-        if units > self.max_length:
+        if self.templates_only:
+            if not message.form:
+                return "this account carries templates only"
+            try:
+                self.check_form(message.form, message.params, "form")
+            except SettingsError as error:
+                return str(error)
+        text = signed(message.text, message.signature)
+        if self.needs_signature and not _SIGNED.match(text):
+            return "no signature: this account needs one in front of the text"
+        if (units := length(text)) > self.max_length:
             return f"{units} characters with the signature; at most {self.max_length}"
         return None
+
+    def check_form(
+        self, form: Mapping[str, Any], placeholders: Collection[str], key: str = "form"
+    ) -> None:
+        """Raise SettingsError where a template's form cannot be sent; it stands at ``key``."""
+        for name in self.form_keys:
+            if form.get(name) in (None, ""):
+                raise SettingsError(f"{key}.{name}", "missing")
+        for name, value in form.items():
+            if name not in self.form_keys + self.form_options:
+                raise SettingsError(f"{key}.{name}", "unknown key")
+            if name == "params":
+                _check_params(value, placeholders, f"{key}.{name}")
+            elif isinstance(value, bool) or not isinstance(value, str | int):
+                raise SettingsError(f"{key}.{name}", "must be a string or a whole number")
 
     def group(self, message: Outgoing) -> Hashable:
         """Return what messages must share to travel in one call."""
@@ -223,6 +310,14 @@ class Vendor(ABC):
         """Return the inbound messages in a callback or page; raise Unreadable."""
         del raw
         return ()
+
+
+def _check_params(value: object, placeholders: Collection[str], key: str) -> None:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise SettingsError(key, "must be a list of the names of parameters, in the vendor's order")
+    for name in value:
+        if name not in placeholders:
+            raise SettingsError(key, f"the template has no parameter {name!r}")
 
 
 def beijing(text: str) -> datetime:
