@@ -65,6 +65,13 @@ def _one(answer: Accepted) -> str:
     return answer.id
 
 
+def _asked(message_id: str) -> str:
+    """Return an id as it can be asked for; raise NotFoundError where it is surely none of ours."""
+    if not message_id.isascii():
+        raise NotFoundError(message_id)
+    return message_id
+
+
 def _snapshot(message_id: str, found: list[Record | None]) -> Snapshot:
     (record,) = found
     if record is None:
@@ -136,11 +143,11 @@ class Client(_Client):
 
     def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; raise NotFoundError."""
-        return _snapshot(message_id, self._store.run(acts.find([message_id])))
+        return _snapshot(message_id, self._store.run(acts.find([_asked(message_id)])))
 
     def cancel(self, message_id: str) -> bool:
         """Take a message back; False where a vendor was asked already. Raises NotFoundError."""
-        done, status = self._store.run(acts.cancel(message_id))
+        done, status = self._store.run(acts.cancel(_asked(message_id)))
         if status is None:
             raise NotFoundError(message_id)
         return done
@@ -216,11 +223,11 @@ class AsyncClient(_Client):
 
     async def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; see Client.status."""
-        return _snapshot(message_id, await self._store.run(acts.find([message_id])))
+        return _snapshot(message_id, await self._store.run(acts.find([_asked(message_id)])))
 
     async def cancel(self, message_id: str) -> bool:
         """Take a message back; see Client.cancel."""
-        done, status = await self._store.run(acts.cancel(message_id))
+        done, status = await self._store.run(acts.cancel(_asked(message_id)))
         if status is None:
             raise NotFoundError(message_id)
         return done

@@ -19,6 +19,7 @@ from worker.store.acts import Accepted, Entry
 from worker.vendors.base import Vendor
 
 _encode = msgspec.json.Encoder().encode
+_FAR = 366 * 86400.0  # seconds that a send_at may lie ahead: what is later is a slip
 _GRACE = 5.0  # seconds that a send_at may lie in the past: clocks differ, requests take time
 
 
@@ -45,7 +46,7 @@ class Intake:
         content = Content(
             text=message.text or "",
             template=message.template or "",
-            params=dict(message.params or {}),
+            params=dict(sorted((message.params or {}).items())),  # one digest, whatever the order
             signature=message.signature
             or (template.signature if template else "")
             or settings.signature,
@@ -108,8 +109,11 @@ class Intake:
     def _due(self, message: Message) -> int:
         if not isinstance(message.send_at, datetime):
             return 0
-        if (self._clock() - message.send_at).total_seconds() > _GRACE:
+        ahead = (message.send_at - self._clock()).total_seconds()
+        if ahead < -_GRACE:
             raise MessageError("send_at", "is in the past")
+        if ahead > _FAR:
+            raise MessageError("send_at", "is more than a year ahead")
         return int(message.send_at.timestamp() * 1000)
 
 

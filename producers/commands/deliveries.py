@@ -1,23 +1,21 @@
 """Deliveries: messages handed in by the hundred, what was refused, and where they stand."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
-
-import redis
+from typing import Any, TypeVar
 
 from producers.client import Client
 from producers.commands.rows import Fields
-from worker.contract import keys, recipient, record
+from worker.contract import recipient
 from worker.contract.errors import BatchError, MessageError, StoreError
 from worker.contract.status import Status
+from worker.store import acts
 from worker.store.client import Store
 
 T = TypeVar("T")
-CHUNK = 500  # messages handed in, or looked up, at once
+CHUNK = 500  # messages handed in, or looked up, at once: what the client stores in one step
 MOVING = frozenset({Status.ACCEPTED, Status.SCHEDULED, Status.SUBMITTING})
 ARRIVED = frozenset({Status.SUBMITTED, Status.DELIVERED})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between two looks
@@ -29,18 +27,20 @@ class Delivery:
 
     place: int  #: of the number on the command line, or the line in the file, from 1
     to: str  #: masked
+    in_file: bool = False
     id: str | None = None
     status: Status | None = None
+    reason: str = ""  #: why it stands there, where that is known
     error: MessageError | None = None
 
-
-@dataclass(slots=True)
-class Tally:
-    """What all of them came to."""
-
-    stored: int = 0
-    refused: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        found: dict[str, Any] = {"id": self.id, "status": self.status, "to": self.to}
+        if self.in_file:
+            found["line"] = self.place
+        if self.reason:
+            found["reason"] = self.reason
+        return found | ({"error": str(self.error)} if self.error else {})
 
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -50,22 +50,19 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield chunk
 
 
-def masked(fields: object) -> str:
-    """Return the recipient of a message's fields as it may be shown."""
-    number = fields.get("to") if isinstance(fields, dict) else None
+def _masked(fields: Fields | MessageError) -> str:
     try:
-        return recipient.mask(recipient.parse(number))
-    except MessageError:
+        return recipient.mask(recipient.parse(fields["to"]))  # type: ignore[index]
+    except (MessageError, KeyError, TypeError):
         return "****"
 
 
-def deliver(client: Client, chunk: Sequence[tuple[int, Fields | MessageError]]) -> list[Delivery]:
-    """Hand in messages; those that were refused carry their error. Raises StoreError.
-
-    A StoreError's ``ids`` then say which of the chunk are surely stored.
-    """
-    found = [Delivery(place, masked(fields)) for place, fields in chunk]
-    good = []
+def deliver(
+    client: Client, chunk: Sequence[tuple[int, Fields | MessageError]], *, in_file: bool
+) -> list[Delivery]:
+    """Hand in messages; those that were refused carry their error. Raises StoreError."""
+    found = [Delivery(place, _masked(fields), in_file) for place, fields in chunk]
+    good: list[tuple[Delivery, Fields]] = []
     for delivery, (_, fields) in zip(found, chunk, strict=True):
         if isinstance(fields, MessageError):
             delivery.error = fields
@@ -73,32 +70,26 @@ def deliver(client: Client, chunk: Sequence[tuple[int, Fields | MessageError]]) 
             good.append((delivery, fields))
     ids: Sequence[str | None]
     try:
-        ids, errors = client.send_many(fields for _, fields in good), {}
+        ids, errors = client.send_many([fields for _, fields in good]), {}
     except BatchError as error:
         ids, errors = error.ids, error.errors
     for at, (delivery, fields) in enumerate(good):
         delivery.id, delivery.error = ids[at], errors.get(at)
         if delivery.id:
-            delivery.status = Status.SCHEDULED if fields.get("send_at") else Status.ACCEPTED
+            delivery.status = Status.SCHEDULED if "send_at" in fields else Status.ACCEPTED
     return found
-
-
-def surely_stored(error: StoreError) -> int:
-    """Return how many of the messages handed in last are in the store all the same."""
-    return sum(1 for message_id in error.ids if message_id)
 
 
 def look(store: Store, deliveries: Iterable[Delivery]) -> None:
     """Bring statuses up to date; where Redis does not answer they stay as they were."""
     for chunk in chunks(delivery for delivery in deliveries if delivery.id):
-        names = [keys.message(delivery.id or "") for delivery in chunk]
         try:
-            packed = store.redis.mget(names)
-        except (redis.RedisError, OSError):
+            records = store.run(acts.find([delivery.id or "" for delivery in chunk]))
+        except StoreError:
             return
-        for delivery, one in zip(chunk, packed, strict=True):
-            if one:
-                delivery.status = record.decode(one).status
+        for delivery, record in zip(chunk, records, strict=True):
+            if record:
+                delivery.status, delivery.reason = record.status, record.reason
 
 
 def wait(
@@ -111,7 +102,7 @@ def wait(
 ) -> None:
     """Look until nothing moves any more, or the time is over."""
     end, pause = clock() + seconds, _FIRST_PAUSE
-    moving = [delivery for delivery in deliveries if delivery.status in MOVING]
+    moving = [delivery for delivery in deliveries if delivery.id]
     while True:
         look(store, moving)
         moving = [delivery for delivery in moving if delivery.status in MOVING]

@@ -1,5 +1,7 @@
 """Failure: how a command says on one line that it did not work, and with which exit code."""
 
+import sys
+
 import rich_click as click
 
 WORKED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -10,9 +12,11 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.code = code
 
 
 def complain(text: str) -> None:
     """Say on stderr, on one line, what went wrong."""
-    click.echo(f"xinshi: {' '.join(text.split())}", err=True)
+    # Not click.echo: a progress bar makes way for what is written to sys.stderr itself.
+    sys.stderr.write(f"xinshi: {' '.join(text.split())}\n")
+    sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 import msgspec
 import rich_click as click
@@ -34,16 +35,21 @@ def coloured(status: str) -> str:
     return click.style(status, fg=colour) if colour else status
 
 
+def _width(text: str) -> int:
+    """Return the columns a text takes on a terminal: Chinese characters take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def put_columns(rows: Iterable[Sequence[str]], gap: str = "  ") -> None:
     """Print rows aligned; the last column may be as long as it likes."""
     rows = list(rows)
     if not rows:
         return
     shown = [[click.unstyle(cell) for cell in row] for row in rows]
-    widths = [max(len(row[at]) for row in shown) for at in range(len(rows[0]))]
+    widths = [max(_width(row[at]) for row in shown) for at in range(len(rows[0]))]
     for row, bare in zip(rows, shown, strict=True):
         cells = (
-            cell + " " * (width - len(plain))
+            cell + " " * (width - _width(plain))
             for cell, plain, width in zip(row, bare, widths, strict=True)
         )
         click.echo(gap.join(cells).rstrip())

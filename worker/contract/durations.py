@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_WINDOW = re.compile(r"([1-9]\d*)\s*/\s*(?:(day)|(\d+(?:\.\d+)?)\s*(s|m|h))")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
+_WINDOW = re.compile(r"([1-9]\d*)\s*/\s*(?:(day)|(\d+(?:\.\d+)?)\s*(s|m|h))", re.ASCII)
+_LONGEST = 3660 * 86400.0  # ten years: what is longer is a slip, and too much for Redis's clock
 
 
 def seconds(value: object) -> float:
@@ -14,13 +15,13 @@ def seconds(value: object) -> float:
     if isinstance(value, timedelta):
         found = value.total_seconds()
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        found = float(value)
+        found = float(min(value, _LONGEST + 1))  # an integer may be more than a float holds
     elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         found = float(match[1]) * _SECONDS[match[2]]
     else:
         raise ValueError('a duration is a number of seconds or like "30s", "5m", "24h", "7d"')
-    if not 0 < found < float("inf"):
-        raise ValueError("a duration must be longer than nothing")
+    if not 0 < found <= _LONGEST:
+        raise ValueError("a duration must be longer than nothing and at most ten years")
     return found
 
 

@@ -14,6 +14,7 @@ from worker.contract.status import Stream
 _BEIJING = ZoneInfo("Asia/Shanghai")
 _STREAMS = frozenset(Stream)
 _MAX_KEY, _MAX_TAG = 200, 64
+_MAX_TEXT = 10_000  # characters; no vendor takes more
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,15 @@ def _check_content(message: Message) -> None:
             raise MessageError("text", "must not be empty")
         if message.params:
             raise MessageError("params", "belong to a template; this message has a text")
-        _encodable("text", message.text)
+        _check_length("text", message.text)
     elif not isinstance(message.template, str) or not message.template:
         raise MessageError("template", "must be the name of a template")
+
+
+def _check_length(name: str, text: str) -> None:
+    if len(text) > _MAX_TEXT:
+        raise MessageError(name, f"at most {_MAX_TEXT} characters")
+    _encodable(name, text)
 
 
 def _encodable(name: str, text: str) -> None:
@@ -102,8 +109,9 @@ def _params(params: object) -> dict[str, str]:
     for name, value in params.items():
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise MessageError(f"params.{name}", "must be a string")
+        _encodable("params", str(name))
         found[str(name)] = str(value)
-        _encodable(f"params.{name}", found[str(name)])
+        _check_length(f"params.{name}", found[str(name)])
     return found
 
 

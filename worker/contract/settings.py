@@ -155,7 +155,7 @@ def _find(path: str | Path | None, environment: Mapping[str, str]) -> Path | Non
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), f"not valid TOML: {error}") from error
     except OSError as error:
@@ -205,7 +205,7 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
     return settings
 
 
-_REDIS = ("redis", "rediss", "unix", "sentinel")
+_REDIS = ("redis", "rediss", "unix")
 
 
 class _Reader:

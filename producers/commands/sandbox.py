@@ -1,0 +1,96 @@
+"""``xinshi sandbox``: the five vendors, played on this machine."""
+
+import asyncio
+import contextlib
+import signal
+from importlib import import_module
+from typing import Any
+
+import rich_click as click
+
+from producers.commands.access import Access
+from producers.commands.failure import WORKED, Failure
+from producers.commands.pages import Command
+from worker.contract.settings import Settings
+
+_PORTS = 65536
+
+
+def _address(_: click.Context, __: click.Parameter, text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) >= _PORTS:
+        raise click.BadParameter("must look like 127.0.0.1:9100")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "xinshi sandbox",
+        "xinshi sandbox --print-config > xinshi.toml",
+    ),
+    codes="0 ended by Ctrl-C; 1 it cannot listen there; 2 bad usage",
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1:9100",
+    show_default=True,
+    metavar="HOST:PORT",
+    callback=_address,
+    help="Where it answers; port 0 takes a free one.",
+)
+@click.option(
+    "--print-config", is_flag=True, help="Print a whole xinshi.toml that points at it, and end."
+)
+@click.pass_obj
+def sandbox(access: Access, listen: tuple[str, int], print_config: bool) -> int:
+    """Play the five vendors on this machine.
+
+    No text message leaves it. It accepts its own credentials, and those of the accounts in
+    your settings. The last four digits of a number decide what becomes of a message: 0000 to
+    8999 are delivered.
+    """
+    settings = access.settings()
+    played = _load()
+    host, port = listen
+    if print_config:
+        near = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - told apart
+        near = f"[{near}]" if ":" in near else near
+        text = played.example_config(f"http://{near}:{port}", settings.redis_url)
+        click.echo(text, nl=False)
+        return WORKED
+    try:
+        asyncio.run(_serve(played, host, port, settings))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Failure(f"cannot listen on {host}:{port}: {_short(reason)}") from error
+    return WORKED
+
+
+def _load() -> Any:
+    try:
+        return import_module("worker.sandbox")
+    except ModuleNotFoundError as error:
+        raise Failure(f"the sandbox needs {error.name}: pip install 'xinshi[worker]'") from error
+
+
+def _short(reason: str) -> str:
+    return "the port is in use" if "in use" in reason else reason
+
+
+async def _serve(played: Any, host: str, port: int, settings: Settings) -> None:
+    task = asyncio.current_task()
+    assert task
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await played.serve(host, port, played.Sandbox(settings.vendors), ready=_welcome)
+
+
+def _welcome(address: str) -> None:
+    listen = address.removeprefix("http://")
+    click.echo(
+        f"The five vendors answer at {address} until Ctrl-C.\n"
+        "To use them: "
+        f"xinshi sandbox --listen {listen} --print-config > xinshi.toml"
+    )

@@ -1,0 +1,273 @@
+"""``xinshi doctor``: what it finds, and the judgements one by one."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+
+from producers.commands import backlog, server
+from producers.commands.backlog import Pile
+from producers.commands.checks import Check
+from worker.contract import jobs, keys, record
+from worker.contract.status import Stream
+from worker.store.client import Store
+from worker.store.embedded import free_port
+
+Xinshi = Callable[..., Any]
+NUMBER = "13800138000"
+HEALTHY = {
+    "redis_version": "7.2.4",
+    "maxmemory_policy": "noeviction",
+    "maxmemory": 0,
+    "used_memory": 1_000_000,
+    "aof_enabled": 1,
+    "aof_last_write_status": "ok",
+    "blocked_clients": 2,
+}
+
+
+@pytest.fixture
+def store(redis_url: str) -> Store:
+    return Store(redis_url)
+
+
+def found(ran: Any) -> dict[str, dict[str, str]]:
+    return {each["check"]: each for each in ran.lines[0]["checks"]}
+
+
+def test_a_healthy_place_has_no_error(xinshi: Xinshi) -> None:
+    ran = xinshi("doctor", "--json")
+
+    checks = found(ran)
+    assert ran.code == 0
+    assert ran.lines[0]["verdict"] == "warning"  # the suite's server keeps nothing on disk
+    assert {name for name, each in checks.items() if each["verdict"] != "ok"} == {
+        "redis disk",
+        "workers",
+    }
+    assert checks["route otp"]["found"] == "forms"
+    assert checks["account main"]["found"] == "chuangxin, credentials are set"
+
+
+def test_every_verdict_is_a_line_and_no_secret_is_shown(xinshi: Xinshi) -> None:
+    ran = xinshi("doctor")
+
+    lines = ran.out.splitlines()
+    assert ran.code == 0
+    assert all(line.startswith(("ok ", "warning ", "error ")) for line in lines)
+    assert any(
+        line.startswith("warning  redis disk") and " -> set append" in line for line in lines
+    )
+    assert "secret" not in ran.out
+    assert ran.err == ""
+
+
+def test_wrong_settings_end_it(bare: Xinshi, tmp_path: Path) -> None:
+    (tmp_path / "xinshi.toml").write_text("colour = 1", "utf-8")
+
+    ran = bare("doctor", "--json")
+
+    assert ran.code == 1
+    assert [each["verdict"] for each in ran.lines[0]["checks"]] == ["error"]
+    assert found(ran)["settings"]["found"] == "colour: unknown key"
+
+
+def test_every_broken_account_is_named(bare: Xinshi, tmp_path: Path, redis_url: str) -> None:
+    (tmp_path / "xinshi.toml").write_text(
+        f'redis_url = "{redis_url}"\n'
+        '[vendors.one]\nadapter = "largesms"\n'
+        '[vendors.two]\nadapter = "pigeon"\n'
+        '[vendors.three]\nadapter = "largesms"\nappcode = "secret"\n'
+        '[templates.t]\ntext = "您好{name}"\nlargesms = { skin = "1", params = ["x"] }\n'
+        '[templates.u]\ntext = "您好"\n',
+        "utf-8",
+    )
+
+    ran = bare("doctor", "--json")
+
+    checks = found(ran)
+    assert ran.code == 1
+    assert "vendors.one.appcode: missing" in checks["account one"]["found"]
+    assert "unknown adapter 'pigeon'" in checks["account two"]["found"]
+    assert checks["account three"]["verdict"] == "ok"
+    assert checks["route otp"]["verdict"] == "warning"
+    assert checks["template t"]["verdict"] == "error"
+    assert checks["template u"]["verdict"] == "warning"
+    assert checks["template u"]["found"] == "has no form for three"
+
+
+def test_a_file_that_all_may_read_is_warned_of(xinshi: Xinshi, config: Path) -> None:
+    config.chmod(0o644)
+
+    checks = found(xinshi("doctor", "--json"))
+
+    assert checks["file mode"]["verdict"] == "warning"
+    assert checks["file mode"]["advice"] == f"chmod 600 {config}"
+
+
+def test_without_secrets_all_may_read_it(bare: Xinshi, tmp_path: Path, redis_url: str) -> None:
+    path = tmp_path / "xinshi.toml"
+    path.write_text(f'redis_url = "{redis_url}"', "utf-8")
+    path.chmod(0o644)
+
+    checks = found(bare("doctor", "--json"))
+
+    assert "file mode" not in checks
+    assert checks["accounts"]["verdict"] == "warning"
+
+
+def test_without_redis_nothing_more_is_asked(bare: Xinshi) -> None:
+    ran = bare("--redis-url", f"redis://:hidden@127.0.0.1:{free_port()}/0", "doctor", "--json")
+
+    assert ran.code == 1
+    assert ran.lines[0]["checks"][-1]["check"] == "redis"
+    assert "cannot be reached" in found(ran)["redis"]["found"]
+    assert "hidden" not in ran.out
+
+
+def test_a_redis_that_hangs_is_an_error_in_time(bare: Xinshi, hung: str) -> None:
+    begun = time.monotonic()
+
+    ran = bare("--redis-url", hung, "doctor", "--json")
+
+    assert ran.code == 1
+    assert "did not answer in time" in found(ran)["redis"]["found"]
+    assert time.monotonic() - begun < 2.0 + 1.5
+
+
+def test_work_that_nobody_takes_is_an_error(xinshi: Xinshi, raw: redis.Redis) -> None:
+    xinshi("send", NUMBER, "--text", "您好")
+    fresh = found(xinshi("doctor", "--json"))["stream notice"]
+    ring = raw.lpop(jobs.queue("notice"))
+    assert isinstance(ring, bytes)
+    old = b'"ring-%d-' % ((time.time() - 60) * 1000)
+    start = ring.index(b'"ring-')
+    stamp = ring[start : ring.index(b"-", start + 6) + 1]
+    raw.rpush(jobs.queue("notice"), ring.replace(stamp, old))
+
+    ran = xinshi("doctor", "--json")
+
+    check = found(ran)["stream notice"]
+    assert fresh["verdict"] == "ok"
+    assert ran.code == 1
+    assert check["verdict"] == "error"
+    assert "1 ready, 1 rings on sms.notice, the oldest for 1 min" in check["found"]
+    assert check["advice"] == "start a worker with -Q sms.notice"
+
+
+def test_what_beat_should_have_moved_is_an_error(xinshi: Xinshi, raw: redis.Redis) -> None:
+    long_ago = (time.time() - 120) * 1000
+    raw.zadd(keys.WAITING, {"an-id": long_ago, "another": long_ago + 10**7})
+    raw.sadd(keys.ACCOUNTS, "main")
+    raw.zadd(f"{keys.OPEN}main", {"an-id": long_ago, "another": long_ago + 10**7})
+    raw.rpush(jobs.TICKS, *[b"{}"] * 9)
+
+    ran = xinshi("doctor", "--json")
+
+    checks = found(ran)
+    assert ran.code == 1
+    assert checks["waiting"]["found"] == "2 messages, the oldest due 2 min ago"
+    assert checks["attempts"]["found"] == "2 open, 1 of them past their deadline"
+    assert checks["ticks"]["verdict"] == "warning"
+
+
+def test_what_waits_for_its_time_is_all_right(xinshi: Xinshi, raw: redis.Redis) -> None:
+    raw.zadd(keys.WAITING, {"an-id": (time.time() + 7200) * 1000})
+
+    assert found(xinshi("doctor", "--json"))["waiting"]["found"] == "1 messages, the next in 2 h"
+
+
+def test_a_pile_is_looked_at_in_the_store(xinshi: Xinshi, raw: redis.Redis, store: Store) -> None:
+    message_id = xinshi("send", NUMBER, "--text", "您好", "--json").lines[0]["id"]
+    packed = raw.get(keys.message(message_id))
+    assert isinstance(packed, bytes)
+    stored = record.decode(packed)
+    stored.updated -= 90_000
+    raw.set(keys.message(message_id), msgspec.msgpack.encode(stored))
+
+    pile = backlog.pile(store, Stream.NOTICE, time.time())
+
+    assert (pile.ready, pile.rings, pile.awake) == (1, 1, True)
+    assert 89 < pile.head_age < 100
+    assert pile.ring_age < 10
+    assert backlog.pile(store, Stream.OTP, time.time()) == Pile()
+
+
+@pytest.mark.parametrize(
+    ("pile", "verdict", "word"),
+    [
+        (Pile(), "ok", "0 ready"),
+        (Pile(ready=3, rings=1, ring_age=0.2, awake=True, head_age=0.2), "ok", "3 ready"),
+        (Pile(ready=3, awake=True, head_age=30), "ok", "3 ready"),
+        (Pile(rings=2, ring_age=3600), "ok", "0 ready"),  # rings without work hurt nobody
+        (Pile(ready=3, rings=4, ring_age=6, awake=True), "error", "-Q sms.otp"),
+        (Pile(ready=3, head_age=6), "error", "start beat"),
+        (Pile(ready=3, awake=True, head_age=7200), "warning", "limits"),
+    ],
+)
+def test_a_stream_is_judged(pile: Pile, verdict: str, word: str) -> None:
+    check = backlog.stream("otp", pile)
+
+    assert check.verdict == verdict
+    assert word in check.found + check.advice
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "verdict"),
+    [
+        ({}, "redis", "ok"),
+        ({"redis_version": "6.2.0"}, "redis", "ok"),
+        ({"redis_version": "6.0.16"}, "redis", "error"),
+        ({"redis_version": "10.0"}, "redis", "ok"),
+        ({"valkey_version": "9.1.2"}, "redis", "ok"),
+        ({"cluster_enabled": 1}, "redis mode", "error"),
+        ({"maxmemory_policy": "allkeys-lru"}, "redis memory", "error"),
+        ({"maxmemory": 1_050_000}, "redis memory", "warning"),
+        ({"aof_enabled": 0}, "redis disk", "warning"),
+        ({"aof_last_write_status": "err"}, "redis disk", "error"),
+        ({"blocked_clients": 0}, "workers", "warning"),
+    ],
+)
+def test_a_server_is_judged(change: dict[str, Any], name: str, verdict: str) -> None:
+    checks: dict[str, Check] = {
+        each.check: each for each in server.described(HEALTHY | change, 0.001)
+    }
+
+    assert checks[name].verdict == verdict
+    assert bool(checks[name].advice) == (verdict != "ok")
+    others = {each.verdict for each in checks.values() if each.check != name}
+    assert others == {"ok"}
+
+
+def test_a_slow_answer_is_warned_of() -> None:
+    first = next(iter(server.described(HEALTHY, 0.2)))
+
+    assert first.verdict == "warning"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "verdict"),
+    [(0.0, "ok"), (-0.9, "ok"), (1.5, "warning"), (-3, "warning"), (5.5, "error"), (-60, "error")],
+)
+def test_clocks_are_compared(ahead: float, verdict: str) -> None:
+    assert server.clock(ahead).verdict == verdict
+
+
+def test_this_machine_has_the_clock_of_its_redis(store: Store) -> None:
+    assert abs(server.offset(store)) < 0.5
+
+
+def test_a_replica_cannot_be_written_to(raw: redis.Redis, store: Store) -> None:
+    raw.replicaof("127.0.0.1", str(free_port()))
+    try:
+        check = server.writable(store)
+    finally:
+        raw.replicaof("NO", "ONE")
+
+    assert check.verdict == "error"
+    assert "replica" in check.found
+    assert server.writable(store).verdict == "ok"
