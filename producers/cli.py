@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import rich_click as click
 
 from producers.commands.access import Access
+from producers.commands.bench import bench
 from producers.commands.demo import demo
 from producers.commands.doctor import doctor
 from producers.commands.failure import BAD_INPUT, FAILED, INTERRUPTED, WORKED, Failure, complain
@@ -59,7 +60,7 @@ def command(context: click.Context, config: str | None, redis_url: str | None) -
     context.obj = Access(config, redis_url)
 
 
-for each in (send, status, cancel, vendors, doctor, sandbox, demo):
+for each in (send, status, cancel, vendors, doctor, sandbox, demo, bench):
     command.add_command(each)
 
 

@@ -122,7 +122,7 @@ def _show(console: Console, processes: Processes, places: _Places, burst: int) -
         begun = time.monotonic()
         ones = client.send_many([_one(name) for name in _ACCOUNTS])
         first = _watch(console, processes, store, dict.fromkeys(ones), "one through each vendor")
-        console.print(f"One message through each of the five vendors: {_since(begun)}.\n")
+        console.print(f"\nOne message through each of the five vendors: {_since(begun)}.\n")
         begun = time.monotonic()
         ids = client.send_many([_burst(number) for number in range(burst)])
         accepted = time.monotonic() - begun
@@ -130,7 +130,7 @@ def _show(console: Console, processes: Processes, places: _Places, burst: int) -
         took = time.monotonic() - begun
         store.close()
     console.print(
-        f"{burst} messages accepted in {accepted:.2f} s, all with their vendors after {took:.2f} s."
+        f"\n{burst} messages accepted in {accepted:.2f} s, all with their vendors after {took:.2f} s."
     )
     return _count(console, places, {**first, **second})
 
