@@ -130,7 +130,8 @@ def _show(console: Console, processes: Processes, places: _Places, burst: int) -
         took = time.monotonic() - begun
         store.close()
     console.print(
-        f"\n{burst} messages accepted in {accepted:.2f} s, all with their vendors after {took:.2f} s."
+        f"\n{burst} messages accepted in {accepted:.2f} s, "
+        f"all with their vendors after {took:.2f} s."
     )
     return _count(console, places, {**first, **second})
 

@@ -1,0 +1,75 @@
+"""Accounts: one set of credentials at one vendor, with its limits and time-outs."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from worker.contract.durations import Window
+from worker.contract.errors import SettingsError
+from worker.contract.tables import Table, address, durations, windows
+
+_ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an account allows; None means the adapter's default."""
+
+    per_number: tuple[Window, ...] | None = None
+    per_second: float | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    connect: float = 3.0  #: seconds to a connection
+    total: float = 10.0  #: seconds for the whole call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One set of credentials at one vendor."""
+
+    adapter: str
+    base_url: str = ""
+    limits: Limits = field(default_factory=Limits)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    options: Mapping[str, str | int | bool] = field(default_factory=dict, repr=False)
+    #: everything else in the table: credentials and what the adapter itself understands
+
+
+def account_name(name: str) -> str:
+    if not _ACCOUNT.fullmatch(name):
+        raise SettingsError(
+            f"vendors.{name}", "an account's name is up to 32 of a-z, 0-9, _ and -, a letter first"
+        )
+    return name
+
+
+def parse(table: Table) -> Account:
+    adapter = table.text("adapter", "")
+    if not adapter:
+        raise SettingsError(table.key("adapter"), "missing: which vendor this account is at")
+    base_url = table.text("base_url", "")
+    if base_url:
+        address(base_url, table.key("base_url"), ("http", "https"))
+    limits, timeouts = table.table("limits"), table.table("timeouts")
+    account = Account(
+        adapter=adapter,
+        base_url=base_url,
+        limits=Limits(
+            per_number=windows(limits, "per_number"),
+            per_second=limits.number("per_second", None),
+            concurrency=limits.count("concurrency", None),
+        ),
+        timeouts=durations(timeouts, Timeouts()),
+        options={key: _scalar(value, table.key(key)) for key, value in table.rest().items()},
+    )
+    limits.close()
+    return account
+
+
+def _scalar(value: object, key: str) -> str | int | bool:
+    if not isinstance(value, str | int):
+        raise SettingsError(key, "must be a string, a whole number or true/false")
+    return value
