@@ -8,6 +8,7 @@ import atexit
 import logging
 import sys
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from celery import Celery, signals
 from kombu.entity import Queue
@@ -28,10 +29,28 @@ def _settings() -> Settings:
         sys.exit(f"xinshi: {error}")
 
 
+def _broker(url: str) -> str:
+    """Return redis-py's address as kombu reads it.
+
+    kombu verifies no certificate of rediss:// unless it is told to, has its own word for unix://,
+    and breaks on most of what redis-py takes after the question mark.
+    """
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    query = {key: value for key, value in given.items() if key.startswith("ssl_")}
+    if parts.scheme == "unix":
+        socket = f"redis+socket://{parts.netloc}{parts.path}"
+        return f"{socket}?{urlencode({'virtual_host': given.get('db', '0')})}"
+    if parts.scheme == "rediss":
+        query.setdefault("ssl_cert_reqs", "required")
+    path = f"/{given['db']}" if "db" in given else parts.path
+    return parts._replace(path=path, query=urlencode(query)).geturl()
+
+
 SETTINGS = _settings()
 process: Process | None = None
 
-app = Celery("xinshi", broker=SETTINGS.redis_url, include=["worker.tasks"])
+app = Celery("xinshi", broker=_broker(SETTINGS.redis_url), include=["worker.tasks"])
 app.conf.update(
     worker_pool="threads",
     worker_concurrency=8,
@@ -71,14 +90,19 @@ def _logging(loglevel: str | int = "INFO", **_: Any) -> None:
 
 
 @signals.worker_init.connect
-def _start(**_: Any) -> None:
+def _prepare(**_: Any) -> None:
     global process  # noqa: PLW0603 - one a process is what it is
     try:
         process = Process(SETTINGS)
     except SettingsError as error:
         sys.exit(f"xinshi: {error}")
-    process.start()
-    atexit.register(_stop)
+
+
+@signals.celeryd_after_setup.connect  # not before: logging is set up between the two
+def _start(**_: Any) -> None:
+    if process is not None:
+        atexit.register(_stop)
+        process.start()
 
 
 @signals.worker_shutting_down.connect

@@ -1,10 +1,12 @@
 """Limits and routes as the claim wants them: each account with what it may carry, packed."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
 
 from worker.contract.durations import Window
+from worker.contract.record import Record
 from worker.contract.settings import Account, Settings, WorkerSettings
 from worker.contract.status import Stream
 from worker.vendors.base import Vendor
@@ -23,7 +25,12 @@ def pack_windows(found: tuple[Window, ...]) -> bytes:
     """Return the windows as the scripts read them; empty where there is none."""
     if not found:
         return b""
-    return msgspec.msgpack.encode([[each.count, int(each.seconds * 1000)] for each in found])
+    return msgspec.msgpack.encode(_pairs(found))
+
+
+def _pairs(found: tuple[Window, ...]) -> list[list[int]]:
+    """Return count and milliseconds of each; rounded up, for 0 is the calendar day."""
+    return [[each.count, math.ceil(each.seconds * 1000)] for each in found]
 
 
 def life(account: Account, worker: WorkerSettings) -> float:
@@ -38,6 +45,22 @@ def pack(stream: Stream, settings: Settings, vendors: Mapping[str, Vendor]) -> b
     )
 
 
+def carries(name: str, settings: Settings, vendor: Vendor, record: Record) -> bool:
+    """Return whether the claim would give a record to an account: claim.lua's rule, said here."""
+    if record.pin not in ("", name) or record.length > vendor.max_length:
+        return False
+    return not vendor.templates_only or record.template in _templates(name, settings)
+
+
+def _templates(name: str, settings: Settings) -> dict[str, bool]:
+    adapter = settings.vendors[name].adapter
+    return {
+        key: True
+        for key, template in settings.templates.items()
+        if name in template.forms or adapter in template.forms
+    }
+
+
 def _account(name: str, settings: Settings, vendor: Vendor) -> dict[str, object]:
     account = settings.vendors[name]
     per_second = account.limits.per_second or vendor.per_second
@@ -45,12 +68,8 @@ def _account(name: str, settings: Settings, vendor: Vendor) -> dict[str, object]
         "name": name,
         "max_length": vendor.max_length,
         "templates_only": vendor.templates_only,
-        "templates": {
-            key: True
-            for key, template in settings.templates.items()
-            if name in template.forms or account.adapter in template.forms
-        },
-        "windows": [[each.count, int(each.seconds * 1000)] for each in windows(vendor, account)],
+        "templates": _templates(name, settings),
+        "windows": _pairs(windows(vendor, account)),
         "learns": bool(vendor.windows),
         "interval": 1000 / per_second if per_second else 0,
         "burst": _BURST,

@@ -81,7 +81,7 @@ def decide(
             wait = 0.0 if alternatives else _SUSPENDED * (1 + random())
             return Again(wait=wait, counts=False, avoid=True)
         case Outcome.UNAVAILABLE | Outcome.REFUSED if record.attempts < attempts:
-            wait = min(_BACKOFF_MOST, _BACKOFF * 2**record.attempts) * random()
+            wait = min(_BACKOFF_MOST, _BACKOFF * 2 ** min(record.attempts, 16)) * random()
             return Again(wait=wait, avoid=_turned_down(record, record.account))
         case outcome:
             return Final(_FINAL.get(outcome, Status.REJECTED))
@@ -99,6 +99,6 @@ def _block(submission: Submission, record: Record, windows: Sequence[str]) -> st
 
 
 def _turned_down(record: Record, account: str) -> bool:
-    """Return whether this account gave the message back before."""
-    waiting = (Status.ACCEPTED, Status.SCHEDULED)
-    return any(step[2] == account and step[1] in waiting for step in record.trail)
+    """Return whether this account had an earlier attempt, which then came back."""
+    tries = sum(1 for step in record.trail if step[1] == Status.SUBMITTING and step[2] == account)
+    return tries > 1

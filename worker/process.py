@@ -1,11 +1,13 @@
 """Process: what one worker process owns: a loop, a store, an HTTP session and the pump."""
 
 import asyncio
+import contextlib
 import time
 
 import structlog
 
 from worker import vendors
+from worker.contract.errors import StoreError
 from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
@@ -19,6 +21,7 @@ from worker.transport import Transport
 log = structlog.get_logger("xinshi.process")
 
 _RELEASE, _SWEEP = 1000, 1000  # messages a call: some ms of Redis's one thread
+_ROUNDS = 50  # calls of one tick; the next comes in a second
 _SETTLING = 10.0  # seconds that settling may take after the last answer, when the worker stops
 
 
@@ -46,6 +49,8 @@ class Process:
     async def _open(self) -> None:
         self._transport.open()
         self._pump = Pump(self._settings, self._vendors, self._store, self._transport)
+        with contextlib.suppress(StoreError):  # a first connection; the pump waits for Redis
+            await self._store.run(acts.find(["-"]))
 
     def submit(self, stream: Stream) -> int:
         """Serve one ring; blocks the caller's thread until the pump is done."""
@@ -58,9 +63,9 @@ class Process:
         return claimed
 
     def release(self) -> int:
-        """Move everything that is due to its ready list; returns how many."""
+        """Move what is due to its ready list; returns how many."""
         total = 0
-        while True:
+        for _ in range(_ROUNDS):
             found: Released = self._loop.run(self._store.run(acts.release(_RELEASE)))
             total += found.released
             if not found.more:
@@ -92,18 +97,18 @@ class Process:
 
     def stop(self) -> None:
         """Finish what is in flight, settle it, and close everything."""
-        if self._pump is None:
+        pump, self._pump = self._pump, None
+        if pump is None:
             return
-        self._pump.stop()
+        self._loop.soon(pump.stop)
         longest = max((each.timeouts.total for each in self._settings.vendors.values()), default=0)
         try:
-            self._loop.run(asyncio.wait_for(self._pump.drain(), longest + _SETTLING))
+            self._loop.run(asyncio.wait_for(pump.drain(), longest + _SETTLING))
         except TimeoutError:
             # What is not settled now has its attempt and deadline in the store: it ends unknown.
-            log.exception("process.unsettled")
+            log.error("process.unsettled")  # noqa: TRY400 - a trace says nothing here
         self._loop.run(self._close())
         self._loop.stop()
-        self._pump = None
         log.info("process.stopped")
 
     async def _close(self) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from celery.beat import Scheduler
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from worker.contract.jobs import TICKS, Task
 
@@ -41,5 +42,5 @@ class Ticks(Scheduler):
     def _waiting(self, producer: Any) -> int:
         try:
             return int(producer.channel.client.llen(TICKS))
-        except (OperationalError, OSError):
+        except (OperationalError, RedisError, OSError):
             return 0  # the send itself will tell

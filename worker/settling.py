@@ -5,7 +5,8 @@ never thrown away while the process lives.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,6 +17,8 @@ from worker.store.acts import Act, Deferred, Settled
 from worker.store.client import AsyncStore
 
 log = structlog.get_logger("xinshi.settling")
+
+Item = TypeVar("Item", Settled, Deferred)
 
 _GATHER = 0.002  # seconds in which more answers join a batch
 _MOST = 200  # verdicts a call
@@ -62,9 +65,25 @@ class Settling:
         settled, self._settled = self._settled[:_MOST], self._settled[_MOST:]
         deferred, self._deferred = self._deferred[:_MOST], self._deferred[_MOST:]
         if settled:
-            await self._insist(acts.settle(settled, reports=self._reports))
+            await self._write_all(settled, self._settle)
         if deferred:
-            await self._insist(acts.defer(deferred))
+            await self._write_all(deferred, acts.defer)
+
+    def _settle(self, items: Sequence[Settled]) -> Act[Any]:
+        return acts.settle(items, reports=self._reports)
+
+    async def _write_all(
+        self, items: Sequence[Item], act: Callable[[Sequence[Item]], Act[Any]]
+    ) -> None:
+        """Write verdicts; one that can't be sent at all takes none of the others with it."""
+        try:
+            await self._insist(act(items))
+        except Exception as error:  # noqa: BLE001 - its attempt ends as unknown, by its deadline
+            if len(items) == 1:
+                log.error("settling.broken", id=items[0].id, error=type(error).__name__)  # noqa: TRY400 - its text may hold the answer's
+                return
+            for item in items:
+                await self._write_all([item], act)
 
     async def _insist(self, act: Act[Any]) -> None:
         """Carry out an act, however long Redis is away: both acts may be sent twice."""

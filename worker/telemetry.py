@@ -7,22 +7,52 @@ its id. Texts and secrets are never handed to a logger; the last net here is for
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
 from worker.contract.recipient import mask
 
-_NUMBER = re.compile(r"(?<![0-9A-Za-z])(?:\+?86|0086)?(1[3-9][0-9]{9})(?![0-9A-Za-z])")
+# A mobile number in any form that a producer may write, also behind an escape (\n, %2B, \u4e00);
+# a UUID, whose digits may look like one, stands first and is left alone.
+_NUMBER = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?:(?<![0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2}))"
+    r"(?:(?:00|\+)?86[ -]?)?(?P<number>1[ -]?[3-9](?:[ -]?[0-9]){9})(?![0-9])"
+)
+_PLAIN = (bool, float, type(None))
+
+
+def _masked(found: re.Match[str]) -> str:
+    number = found["number"]
+    return mask(number.replace(" ", "").replace("-", "")) if number else found[0]
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, Mapping):
+        return {_text(key): _clean(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(each) for each in value]
+    if isinstance(value, int):
+        text = _text(value)
+        return value if text == str(value) else text
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return _NUMBER.sub(_masked, value if isinstance(value, str) else str(value))
 
 
 def masked(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask every mobile number in an event; a structlog processor."""
+    """Mask every mobile number in an event, at any depth; a structlog processor."""
     del logger, method
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = _NUMBER.sub(lambda found: mask(found[1]), value)
+        event[name] = _clean(value)
     return event
 
 
@@ -50,7 +80,9 @@ def configure(*, level: str = "INFO", as_json: bool | None = None) -> None:
         else [
             structlog.processors.format_exc_info,
             masked,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
         ]
     )
     formatter = structlog.stdlib.ProcessorFormatter(

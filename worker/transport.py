@@ -1,15 +1,17 @@
 """Transport: carry out an adapter's Call over one aiohttp session. The only HTTP client here.
 
 It draws the line on which everything rests: NotSent where no byte of the request can have left,
-Lost where the vendor may have acted and the answer is missing or unreadable.
+Lost where the vendor may have acted and the answer is missing or unreadable. Neither drags the
+error behind it along, not even as its context: aiohttp's texts quote the address with its query.
 """
 
-import contextlib
-from collections.abc import AsyncIterator
 from typing import TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from worker.contract.settings import Timeouts
@@ -19,6 +21,7 @@ T = TypeVar("T")
 
 MAX_BODY = 4 * 1024 * 1024  # a report page of 10,000 rows is about 2 MB
 _KEEP_ALIVE = 10.0  # seconds; shorter than vendors' servers, or we write into closed connections
+_CONNECTING = 0.9  # of the total time-out: so that a connection never made is known as such
 _FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
@@ -38,9 +41,7 @@ class Transport:
 
     def open(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=60
-            ),
+            connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
             auto_decompress=True,
@@ -66,29 +67,69 @@ class Transport:
 
     async def _exchange(self, call: Call[T], timeouts: Timeouts) -> Response:
         assert self._session is not None, "open() comes first"
-        target = f"{call.url}?{urlencode(call.query)}" if call.query else call.url
-        body = urlencode(call.form).encode() if call.form else None
-        limits = aiohttp.ClientTimeout(
-            total=timeouts.total, connect=min(timeouts.connect, timeouts.total)
-        )
-        request = self._session.request(
-            call.method,
-            URL(target, encoded=True),
-            data=body,
-            headers={**(_FORM if body is not None else {}), **call.headers},
-            timeout=limits,
-            allow_redirects=False,
-        )
-        async with _verdicts(), request as answer:
-            text = (await _body(answer)).decode(answer.charset or "utf-8", "replace")
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            return Response(answer.status, text, headers)
+        verdict: NotSent | Lost
+        try:
+            url, body = _written(call)
+        except ValueError as error:
+            verdict = NotSent(f"the request cannot be written ({type(error).__name__})")
+        else:
+            try:
+                return await _ask(self._session, call, url, body, timeouts)
+            except Exception as error:  # noqa: BLE001 - whatever it is, bytes may have left
+                verdict = _verdict(error)
+        raise verdict
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Gives no connection on which something was said while nobody asked.
+
+    aiohttp would take it for the answer to the next request: a server's 408 to an idle client, or
+    an answer that came twice, would become the verdict on another message. A test holds it.
+    """
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (found := await super()._get(key, traces)) is not None:
+            if found.protocol is not None and not found.protocol.should_close:
+                return found
+            found.close()
+        return None
+
+
+def _written(call: Call[T]) -> tuple[URL, bytes | None]:
+    """Return the address with its query and the body; raise ValueError."""
+    url = URL(f"{call.url}?{urlencode(call.query)}" if call.query else call.url, encoded=True)
+    if not url.raw_host or not url.port:  # it is only looked at when it is asked for
+        raise ValueError("no host or no port")
+    return url, urlencode(call.form).encode() if call.form else None
+
+
+async def _ask(
+    session: aiohttp.ClientSession,
+    call: Call[T],
+    url: URL,
+    body: bytes | None,
+    timeouts: Timeouts,
+) -> Response:
+    limits = aiohttp.ClientTimeout(
+        total=timeouts.total, connect=min(timeouts.connect, timeouts.total * _CONNECTING)
+    )
+    async with session.request(
+        call.method,
+        url,
+        data=body,
+        headers={**(_FORM if body is not None else {}), **call.headers},
+        timeout=limits,
+        allow_redirects=False,
+    ) as answer:
+        text = _text(await _body(answer), answer)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status, text, headers)
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:
     first = await answer.content.readany()
     if answer.content.at_eof():
-        return first
+        return first  # what the buffer holds is far below the bound
     chunks, size = [first], len(first)
     async for chunk in answer.content.iter_any():
         chunks.append(chunk)
@@ -98,30 +139,32 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-@contextlib.asynccontextmanager
-async def _verdicts() -> AsyncIterator[None]:
-    """Turn aiohttp's many errors into the two that matter; no address, no query in the text."""
+def _text(body: bytes, answer: aiohttp.ClientResponse) -> str:
+    """Decode a body; UTF-8 where it names a charset that nobody knows, for JSON is that."""
     try:
-        yield
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise NotSent(_connect_reason(error)) from None
-    except aiohttp.InvalidURL:
-        raise NotSent("the address is not valid") from None
-    except (TimeoutError, aiohttp.ServerTimeoutError):
-        raise Lost("no answer in time") from None
-    except (aiohttp.ClientError, OSError) as error:
-        raise Lost(f"the connection broke ({type(error).__name__})") from None
-    except (LookupError, ValueError) as error:  # a charset that nobody knows, broken headers
-        raise Lost(f"the answer cannot be decoded ({type(error).__name__})") from None
+        return body.decode(answer.charset or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return body.decode("utf-8", "replace")
 
 
-def _connect_reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "no connection in time"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "the certificate is not valid"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "TLS failed"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host name is not found"
-    return "no connection"
+# Only these prove that no byte left: they come before a connection stands. The first that fits.
+_NOT_SENT: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (aiohttp.ClientConnectorCertificateError, "the certificate is not valid"),
+    (aiohttp.ClientSSLError, "TLS failed"),
+    (aiohttp.ClientConnectorDNSError, "the host name is not found"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.InvalidURL, "the address is not valid"),
+)
+
+
+def _verdict(error: Exception) -> NotSent | Lost:
+    """Turn aiohttp's many errors into the two that matter; no address, no query in the text."""
+    if isinstance(error, Lost):
+        return error
+    for kind, reason in _NOT_SENT:
+        if isinstance(error, kind):
+            return NotSent(reason)
+    if isinstance(error, TimeoutError):
+        return Lost("no answer in time")
+    return Lost(f"the connection broke, or the answer cannot be read ({type(error).__name__})")

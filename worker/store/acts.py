@@ -15,6 +15,7 @@ from worker.store.scripts import Script
 
 T = TypeVar("T")
 _RING = jobs.envelope()
+_CODE, _REASON = 64, 200  # characters kept of them: a record holds some two dozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Act(Generic[T]):
     script: Script
     args: Sequence[str | bytes | int]
     read: Callable[[Any], T]
+    again: bool = True  #: whether it may be sent again where the connection broke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,23 @@ class Entry:
 class Accepted:
     id: str  #: of the stored message, or of the first one with its idempotency key
     state: Literal["stored", "duplicate", "conflict"]
+
+
+@dataclass(slots=True)
+class Ticket:
+    """The turns of one pump on one stream, which claims one batch at a time.
+
+    A claim says which turn's answer the pump saw last. So the attempts of an answer that was lost
+    are taken back, by proof that nothing left, instead of ending unknown.
+    """
+
+    pump: str  #: a name that nobody else has, no spaces
+    turn: int = 0
+    answered: int = 0
+
+    def draw(self) -> str:
+        self.turn += 1
+        return f"{self.pump} {self.turn} {self.answered}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +153,23 @@ def _accepted(own: str, answer: bytes) -> Accepted:
     return Accepted(answer[1:].decode(), "duplicate" if answer[:1] == b"=" else "conflict")
 
 
-def claim(stream: Stream, most: int, accounts: bytes, *, evade: bool) -> Act[Claimed]:
-    """Claim up to ``most`` messages; ``accounts`` as worker.limits packs them."""
+def claim(
+    stream: Stream, most: int, accounts: bytes, *, evade: bool, ticket: Ticket | None = None
+) -> Act[Claimed]:
+    """Claim up to ``most`` messages; ``accounts`` as worker.limits packs them.
+
+    Not to be sent twice. With a ticket, the next claim takes back what an answer that never came
+    had opened; without one, the sweep finds it.
+    """
+    drawn = ticket.draw() if ticket else ""
 
     def read(answer: list[Any]) -> Claimed:
+        if ticket:
+            ticket.answered = ticket.turn
         return Claimed(answer[0] / 1000, answer[1], _messages(answer[2:]))
 
-    args = (_RING, str(stream), most, accounts, int(evade))
-    return Act(scripts.load("claim"), args, read)
+    args = (_RING, str(stream), most, accounts, int(evade), drawn)
+    return Act(scripts.load("claim"), args, read, again=False)
 
 
 def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
@@ -153,8 +181,8 @@ def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
             item.attempt,
             str(item.status),
             item.vendor_message_id,
-            item.code,
-            item.reason,
+            item.code[:_CODE],
+            item.reason[:_REASON],
             item.windows,
         )
     return Act(scripts.load("settle"), args, lambda answer: [found == 1 for found in answer])
@@ -170,8 +198,8 @@ def defer(items: Iterable[Deferred]) -> Act[list[str]]:
             item.wait,
             int(item.counts),
             int(item.avoid),
-            item.code,
-            item.reason,
+            item.code[:_CODE],
+            item.reason[:_REASON],
             item.blocked,
             item.windows,
         )

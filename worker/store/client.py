@@ -1,31 +1,47 @@
 """Store and AsyncStore: carry out acts on a Redis server, in bounded time.
 
-Every act may be sent twice: accept knows its ids, settle and defer are fenced by the attempt's
-number, and a claim whose answer was lost leaves attempts that the sweep finds. So a connection
-that broke is tried once more on a fresh one, as long as time is left.
+Every act but the claim may be sent twice: accept knows its ids, settle and defer are fenced by the
+attempt's number. So where a connection broke, an act is sent once more on a fresh one, as long as
+time is left. A claim is not: the next one takes back what a lost answer had opened.
 """
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from worker.contract.errors import StoreError
+from worker.contract.errors import SettingsError, StoreError
 from worker.store.acts import Act
 
 T = TypeVar("T")
 
 
 def _options(timeout: float) -> dict[str, Any]:
-    return {"socket_timeout": timeout, "socket_connect_timeout": timeout, "socket_keepalive": True}
+    return {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "socket_keepalive": True,
+        "encoding_errors": "replace",  # a verdict is worth more than a letter of the vendor's code
+    }
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn redis-py's complaint about an address, which may quote a password, into ours."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError("redis_url", "not an address like redis://host:6379/0") from error
 
 
 class Store:
@@ -33,7 +49,10 @@ class Store:
 
     def __init__(self, url: str, *, timeout: float = 2.0) -> None:
         self._timeout = timeout
-        self._redis = redis.Redis.from_url(url, **_options(timeout), retry=Retry(NoBackoff(), 0))
+        with _readable():
+            self._redis = redis.Redis.from_url(
+                url, **_options(timeout), retry=Retry(NoBackoff(), 0)
+            )
 
     def run(self, act: Act[T]) -> T:
         """Carry out an act; raise StoreError within the time-out."""
@@ -42,7 +61,7 @@ class Store:
             try:
                 return act.read(self._send(act))
             except RedisConnectionError:
-                if time.monotonic() - begun > self._timeout / 2:
+                if not act.again or time.monotonic() - begun > self._timeout / 2:
                     raise
                 return act.read(self._send(act))
         except (RedisError, OSError) as error:
@@ -68,12 +87,16 @@ class AsyncStore:
 
     def __init__(self, url: str, *, timeout: float = 2.0, connections: int = 16) -> None:
         self._timeout = timeout
-        self._redis = redis.asyncio.Redis.from_url(
-            url,
-            **_options(timeout),
-            retry=AsyncRetry(NoBackoff(), 0),
-            max_connections=connections,
-        )
+        with _readable():
+            # A pool that waits: the usual one refuses the call that finds every connection busy.
+            pool = redis.asyncio.BlockingConnectionPool.from_url(
+                url,
+                **_options(timeout),
+                retry=AsyncRetry(NoBackoff(), 0),
+                max_connections=connections,
+                timeout=None,  # run() bounds it
+            )
+        self._redis = redis.asyncio.Redis.from_pool(pool)
 
     async def run(self, act: Act[T]) -> T:
         """Carry out an act; raise StoreError within the time-out."""
@@ -83,7 +106,7 @@ class AsyncStore:
                 try:
                     return act.read(await self._send(act))
                 except RedisConnectionError:
-                    if time.monotonic() - begun > self._timeout / 2:
+                    if not act.again or time.monotonic() - begun > self._timeout / 2:
                         raise
                     return act.read(await self._send(act))
         except (RedisError, OSError) as error:
@@ -106,6 +129,8 @@ class AsyncStore:
 
 def _store_error(error: Exception) -> StoreError:
     """Say what happened without the address, which may hold a password."""
+    if isinstance(error, AuthenticationError):
+        return StoreError("Redis refused the user name or the password in redis_url")
     if isinstance(error, RedisTimeoutError | TimeoutError):
         return StoreError(
             "Redis did not answer in time; send again with the same idempotency key to be sure"

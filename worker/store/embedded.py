@@ -6,14 +6,18 @@ a valkey-server or redis-server found on PATH. It ends with its parent, whatever
 
 import contextlib
 import ctypes
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +26,8 @@ import redis
 from worker.contract.errors import StoreError
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
+_PORTS = 5  # ports to try: another process may take a free one first
 
 
 def binary() -> str:
@@ -46,48 +52,96 @@ def free_port() -> int:
 
 
 def die_with_parent() -> None:
-    """Run in a child before it starts: on Linux, make it end when its parent does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    """Run in a child before it starts: on Linux, make it end when its parent does.
+
+    More precisely: when the thread does that started it.
+    """
+    if _LIBC is not None:
+        _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _spawn(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a child from a thread that stays until it ends, whichever thread asked for it."""
+    born: SimpleQueue[subprocess.Popen[bytes] | OSError] = SimpleQueue()
+    parent = os.getpid()
+
+    def before() -> None:
+        if _LIBC is not None:
+            # Not SIGTERM: a frozen server would live on. What it answered is written all the same.
+            _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before we asked to be told
+            os._exit(1)
+
+    def keep() -> None:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own arguments
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                preexec_fn=before,  # noqa: PLW1509 - it takes no lock
+            )
+        except OSError as error:
+            born.put(error)
+            return
+        born.put(process)
+        process.wait()
+
+    threading.Thread(target=keep, name="redis-server", daemon=True).start()
+    found = born.get()
+    if isinstance(found, OSError):
+        raise StoreError(f"the Redis server cannot be started: {found.strerror}") from found
+    return found
 
 
 class Server:
     """One server process; a context manager. ``folder`` keeps an append-only file if given."""
 
     def __init__(self, *, folder: Path | None = None, port: int = 0) -> None:
-        self.port = port or free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._free = not port
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._listen(port or free_port())
+
+    def _listen(self, port: int) -> None:
+        self.port = port
+        self.url = f"redis://127.0.0.1:{port}/0"
 
     def start(self, *, patience: float = 10.0) -> Self:
         """Start it and wait until it answers; raise StoreError."""
+        for _ in range(_PORTS if self._free else 1):
+            if self._start(patience):
+                self._free = False  # from now on its address is known
+                return self
+            self._process = None
+            if self._free:
+                self._listen(free_port())
+        raise StoreError("the Redis server ended at once: is its port taken, is its folder there?")
+
+    def _start(self, patience: float) -> bool:
         keep = ["--appendonly", "yes", "--dir", str(self._folder)] if self._folder else []
-        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+        self._process = process = _spawn(
             [
                 *(binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
                 *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
                 *("--daemonize", "no", *keep),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
+            ]
         )
         end = time.monotonic() + patience
         while not self._answers():
-            if self._process.poll() is not None:
-                raise StoreError(f"the Redis server ended at once, code {self._process.returncode}")
+            if process.poll() is not None:
+                return False
             if time.monotonic() > end:
-                self.stop()
+                self.stop(kill=True)
                 raise StoreError(f"the Redis server did not answer within {patience:.0f} s")
             time.sleep(0.02)
-        return self
+        return True
 
     def _answers(self) -> bool:
+        """Return whether it is our server that answers, and not a stranger on the same port."""
         try:
             with redis.Redis(port=self.port, socket_timeout=1.0) as client:
-                return bool(client.ping())
+                return bool(client.info("server")["process_id"] == self.pid)
         except redis.RedisError:
             return False
 

@@ -15,6 +15,8 @@ from worker.contract import jobs, keys
 from worker.contract.record import Record
 from worker.contract.status import FOLLOWS
 
+CLAIMED = keys.PREFIX + "claimed:"  # + pump: string, its last claim and what that opened; an hour
+
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 
 
@@ -45,7 +47,10 @@ def _names() -> str:
         *("MESSAGE", "ONCE", "READY", "WAITING", "OPEN", "ACCOUNTS", "RATE", "NUMBER"),
         *("VENDOR_ID", "AWAKE", "HELP", "RINGS"),
     )
-    constants = {name: getattr(keys, name) for name in named} | {"QUEUE": jobs.queue("")}
+    constants = {name: getattr(keys, name) for name in named} | {
+        "QUEUE": jobs.queue(""),
+        "CLAIMED": CLAIMED,
+    }
     lines = [f"local {name} = '{value}'" for name, value in constants.items()]
     fields = Record.__struct_fields__
     numbers = ", ".join(str(number) for number in range(1, len(fields) + 1))

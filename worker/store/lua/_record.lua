@@ -1,5 +1,7 @@
 -- What every act on a record shares: the clock, loading, moving on, saving.
 
+local BUSY = 'every account that can carry it is busy'
+
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,6 +18,20 @@ local function save(id, record)
   return packed
 end
 
+-- The trail keeps the first step and the last ones; the same wait over again takes no more room,
+-- so that waiting never pushes out what the vendors said.
+local function note(trail, step)
+  local last, before = trail[#trail], trail[#trail - 1]
+  if before and last[2] == 'accepted' and before[2] == 'scheduled' and step[2] == 'scheduled'
+    and before[3] == step[3] and before[4] == step[4] then
+    trail[#trail] = nil
+    trail[#trail] = nil
+  elseif #trail >= 24 then
+    table.remove(trail, 2)
+  end
+  trail[#trail + 1] = step
+end
+
 -- Move a record on, if the life of a message allows it; returns whether it did.
 local function move(record, status, now, reason, code)
   if not FOLLOWS[record[STATUS]][status] then
@@ -25,11 +41,8 @@ local function move(record, status, now, reason, code)
   if code then
     record[CODE] = code
   end
-  local trail = record[TRAIL]
-  if #trail >= 24 then
-    table.remove(trail, 2)
-  end
-  trail[#trail + 1] = {now, status, record[ACCOUNT], (code and code ~= '' and code .. ' ' or '') .. (reason or '')}
+  local said = (code and code ~= '' and code .. ' ' or '') .. (reason or '')
+  note(record[TRAIL], {now, status, record[ACCOUNT], said})
   return true
 end
 
@@ -51,4 +64,13 @@ local function park(id, record, due, now, reason, code)
   record[DUE] = due
   redis.call('ZADD', WAITING, due, id)
   return move(record, 'scheduled', now, reason, code)
+end
+
+local function avoids(record, account)
+  for _, name in ipairs(record[AVOID]) do
+    if name == account then
+      return true
+    end
+  end
+  return false
 end

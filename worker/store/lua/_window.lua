@@ -68,3 +68,26 @@ local function take(key, memory, windows, now)
   memory = string.sub(memory, 1, 6) .. string.sub(memory, first) .. pack_time(now)
   remember(key, memory, windows, now)
 end
+
+-- The memory without the message taken at a time; nil where it does not know it (any more).
+local function without(memory, time)
+  for index = #memory / 6 - 1, 1, -1 do
+    if time_at(memory, index) == time then
+      return string.sub(memory, 1, index * 6) .. string.sub(memory, index * 6 + 7)
+    end
+  end
+  return nil
+end
+
+-- Give a record's place in the windows back, and learn until when the number is blocked, or 0.
+local function give_back(record, windows, blocked, now)
+  if record[SLOT] == 0 and blocked == 0 then
+    return
+  end
+  local key = number_key(record[ACCOUNT], record[TO])
+  local memory = redis.call('GET', key) or pack_time(0)
+  memory = without(memory, record[SLOT]) or memory
+  memory = pack_time(math.max(time_at(memory, 0), blocked)) .. string.sub(memory, 7)
+  record[SLOT] = 0
+  remember(key, memory, windows, now)
+end

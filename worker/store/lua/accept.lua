@@ -16,7 +16,7 @@ local answers, woken = {}, {}
 
 local function store(at)
   local id, stream = ARGV[at], ARGV[at + 3]
-  local due, validity = string.match(ARGV[at + 11], '^(%d+) (%d+)$')
+  local due, validity = string.match(ARGV[at + 11], '^(-?%d+) (%d+)$')
   due, validity = tonumber(due), tonumber(validity)
   if due <= now then
     due = 0

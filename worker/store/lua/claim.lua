@@ -2,7 +2,7 @@
 -- its limits or from none, and write the attempt with its deadline. Only then may a byte leave.
 -- A message that does not fit is put aside until the moment it will; when no account of the
 -- stream has a free slot, the rest stays in the list and the answer says when to come back.
--- uses: record ring window
+-- uses: record ring release window account ticket
 -- ARGV[1] the envelope's template
 -- ARGV[2] stream
 -- ARGV[3] how many at the most
@@ -11,75 +11,16 @@
 --         learns, interval = ms between two submits or 0, burst = ms, concurrency or 0,
 --         life = ms until the attempt counts as lost}
 -- ARGV[5] '1' where a capped message may go to the next account at once
+-- ARGV[6] "pump turn answered", the ticket, or ''
 -- returns {ms until the next slot or 0, ids left in the list, then id and record of each message
 --         looked at}; those whose status is submitting are the caller's to submit
 
 local envelope, stream, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local accounts, evade = cmsgpack.unpack(ARGV[4]), ARGV[5] == '1'
+local pump, turn, answered = string.match(ARGV[6], '^(%S+) (%d+) (%d+)$')
 local now = clock()
 local ready = READY .. stream
-local answer, seen, pause = {0, 0}, 0, nil
-
-for _, account in ipairs(accounts) do
-  local kept = redis.call('HMGET', RATE .. account.name, 'tat', 'queued')
-  account.tat, account.queued = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
-  account.open = account.concurrency > 0 and redis.call('ZCARD', OPEN .. account.name) or 0
-end
-
--- The time at which the account has a free slot again; nil when it has one now.
-local function busy_until(account)
-  if account.concurrency > 0 and account.open >= account.concurrency then
-    return now + 50
-  end
-  if account.interval > 0 and account.tat - account.burst > now then
-    return math.ceil(account.tat - account.burst)
-  end
-  return nil
-end
-
-local function carries(account, record)
-  if record[PIN] ~= '' and record[PIN] ~= account.name then
-    return false
-  end
-  if record[TEMPLATE] ~= '' then
-    if account.templates_only and not account.templates[record[TEMPLATE]] then
-      return false
-    end
-  elseif account.templates_only then
-    return false
-  end
-  return record[LENGTH] <= account.max_length
-end
-
-local function avoided(record, account)
-  for _, name in ipairs(record[AVOID]) do
-    if name == account.name then
-      return true
-    end
-  end
-  return false
-end
-
--- The accounts that may carry a record: those that did not turn it down before come first.
-local function candidates(record)
-  local fresh, others = {}, {}
-  for _, account in ipairs(accounts) do
-    if carries(account, record) then
-      local list = avoided(record, account) and others or fresh
-      list[#list + 1] = account
-    end
-  end
-  return #fresh > 0 and fresh or others
-end
-
--- A place behind the others that wait for the same busy account, so that they don't all come
--- back for its next slot; never later than the message's last moment.
-local function place(record, account, slot)
-  local step = account.interval > 0 and account.interval or 50 / account.concurrency
-  account.queued = math.max(account.queued, slot) + step
-  account.used = true
-  return math.max(slot, math.min(math.ceil(account.queued), record[EXPIRES] - 1))
-end
+local answer, opened, seen, pause = {0, 0}, {}, 0, nil
 
 local function open(id, record, account, key, memory)
   if account.interval > 0 then
@@ -92,11 +33,12 @@ local function open(id, record, account, key, memory)
     take(key, memory, account.windows, now)
     record[SLOT] = now
   end
-  record[ACCOUNT] = account.name
-  record[ATTEMPT] = record[ATTEMPT] + 1
-  record[ATTEMPTS] = record[ATTEMPTS] + 1
+  record[ACCOUNT], record[VENDOR_MESSAGE_ID] = account.name, ''
+  record[ATTEMPT], record[ATTEMPTS] = record[ATTEMPT] + 1, record[ATTEMPTS] + 1
   record[DEADLINE] = now + account.life
   redis.call('ZADD', OPEN .. account.name, record[DEADLINE], id)
+  opened[#opened + 1] = id
+  opened[#opened + 1] = record[ATTEMPT]
   return move(record, 'submitting', now)
 end
 
@@ -105,50 +47,57 @@ local function decide(id, record)
   if now >= record[EXPIRES] then
     return move(record, 'expired', now, 'validity is over')
   end
-  local list, full, slot, capped, capped_at = candidates(record), 0, nil, nil, nil
-  if #list == 0 then
+  local list, slot, capped = candidates(accounts, record), nil, nil
+  for _, account in ipairs(list) do
+    local key, memory, at
+    if #account.windows > 0 or account.learns then
+      key = number_key(account.name, record[TO])
+      memory = redis.call('GET', key) or ''
+      at = fits_at(memory, account.windows, now)
+    end
+    local free = busy_until(account, now)
+    if not at and not free then
+      return open(id, record, account, key, memory)
+    elseif not at then
+      slot = (not slot or free < slot.at) and {at = free, account = account} or slot
+    else
+      capped = (not capped or at < capped.at) and {at = at, account = account} or capped
+    end
+    if at and not evade then
+      break
+    end
+  end
+  if not slot and not capped then
     record[ACCOUNT] = ''
     return move(record, 'rejected', now, 'no account can carry it')
   end
-  for _, account in ipairs(list) do
-    local free = busy_until(account)
-    if free then
-      full = full + 1
-      if not slot or free < slot.at then
-        slot = {at = free, account = account}
-      end
-    elseif #account.windows == 0 and not account.learns then
-      return open(id, record, account)
-    else
-      local key = number_key(account.name, record[TO])
-      local memory = redis.call('GET', key) or ''
-      local at = fits_at(memory, account.windows, now)
-      if not at then
-        return open(id, record, account, key, memory)
-      end
-      if not capped or at < capped then
-        capped, capped_at = at, account.name
-      end
-      if not evade then
-        break
-      end
-    end
-  end
-  if full == #accounts then
-    pause = slot.at
+  pause = slot and all_busy_until(accounts, now)
+  if pause then
     return false
   end
   record[WAITS] = record[WAITS] + 1
-  if slot and not (capped and capped < slot.at) then
-    local due = place(record, slot.account, slot.at)
-    return park(id, record, due, now, 'every account that can carry it is busy')
+  if slot and not (capped and capped.at < slot.at) then
+    return park(id, record, place(record, slot.account, slot.at), now, BUSY)
   end
-  record[ACCOUNT] = capped_at
-  return park(id, record, capped, now, 'the number has had enough there for now')
+  record[ACCOUNT] = capped.account.name
+  return park(id, record, capped.at, now, 'the number has had enough there for now')
 end
 
-local ids = redis.call('LRANGE', ready, 0, most - 1)
-for _, id in ipairs(ids) do
+if pump then
+  turn, answered = tonumber(turn), tonumber(answered)
+  if overtaken(pump, turn, answered, accounts, now) then
+    return {0, redis.call('LLEN', ready)}
+  end
+end
+look_up_rates(accounts, stream)
+local _, woken = release(most, now)
+for other in pairs(woken) do
+  if other ~= stream then
+    ring(other, envelope, now)
+  end
+end
+
+for _, id in ipairs(most > 0 and redis.call('LRANGE', ready, 0, most - 1) or {}) do
   local record = load(id)
   if record and record[STATUS] == 'accepted' then
     if not decide(id, record) then
@@ -160,20 +109,20 @@ for _, id in ipairs(ids) do
   seen = seen + 1
 end
 redis.call('LTRIM', ready, seen, -1)
-
-for _, account in ipairs(accounts) do
-  if account.used then
-    redis.call('SADD', ACCOUNTS, account.name)
-    if account.interval > 0 or account.queued > now then
-      redis.call('HSET', RATE .. account.name, 'tat', string.format('%.3f', account.tat),
-        'queued', string.format('%.3f', account.queued))
-    end
-  end
+keep_rates(accounts, stream, now)
+if pump then
+  note_claim(pump, turn, opened)
 end
 
 local left = redis.call('LLEN', ready)
 if left == 0 then
   redis.call('DEL', AWAKE .. stream)
+  for _, account in ipairs(accounts) do
+    if not pause and account.queued > now then -- some wait for its slots: look again for them
+      local due = due_soon(now)
+      pause = due and math.max(now + 10, math.min(due, now + 50))
+    end
+  end
 else
   redis.call('SET', AWAKE .. stream, 1, 'PX', 1000)
   if not pause and left >= 2 * most and redis.call('SET', HELP .. stream, 1, 'NX', 'PX', 250) then

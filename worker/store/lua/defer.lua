@@ -15,41 +15,24 @@ local function moment(text)
   return text == 'day' and midnight(now) or now + tonumber(text)
 end
 
-local function give_back(record, blocked, packed)
-  if record[SLOT] == 0 and blocked == '' then
-    return
-  end
-  local key = number_key(record[ACCOUNT], record[TO])
-  local times = redis.call('GET', key) or pack_time(0)
-  for index = #times / 6 - 1, 1, -1 do
-    if record[SLOT] > 0 and time_at(times, index) == record[SLOT] then
-      times = string.sub(times, 1, index * 6) .. string.sub(times, index * 6 + 7)
-      break
-    end
-  end
-  if blocked ~= '' then
-    times = pack_time(math.max(time_at(times, 0), moment(blocked))) .. string.sub(times, 7)
-  end
-  record[SLOT] = 0
-  remember(key, times, packed ~= '' and cmsgpack.unpack(packed) or {}, now)
+local function unpacked(windows)
+  return windows ~= '' and cmsgpack.unpack(windows) or {}
 end
 
 local function defer(at)
-  local id = ARGV[at]
+  local id, blocked = ARGV[at], ARGV[at + 7]
   local record = load(id)
-  if not record or record[ATTEMPT] ~= tonumber(ARGV[at + 1]) then
-    return ''
-  end
-  if record[STATUS] ~= 'submitting' and record[STATUS] ~= 'unknown' then
+  local open = record and (record[STATUS] == 'submitting' or record[STATUS] == 'unknown')
+  if not open or record[ATTEMPT] ~= tonumber(ARGV[at + 1]) then
     return ''
   end
   close(id, record)
-  give_back(record, ARGV[at + 7], ARGV[at + 8])
+  give_back(record, unpacked(ARGV[at + 8]), blocked ~= '' and moment(blocked) or 0, now)
   if ARGV[at + 3] ~= '1' then
     record[ATTEMPTS] = record[ATTEMPTS] - 1
     record[WAITS] = record[WAITS] + 1
   end
-  if ARGV[at + 4] == '1' then
+  if ARGV[at + 4] == '1' and not avoids(record, record[ACCOUNT]) then
     record[AVOID][#record[AVOID] + 1] = record[ACCOUNT]
   end
   park(id, record, moment(ARGV[at + 2]), now, ARGV[at + 6], ARGV[at + 5])

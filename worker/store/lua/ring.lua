@@ -1,11 +1,11 @@
--- Ring for a stream at once, if it has work: a pump ends with work left.
--- uses: record ring
+-- Ring for a stream at once, if it has work or soon may have: a pump ends with work left.
+-- uses: record ring release
 -- ARGV[1] the envelope's template
 -- ARGV[2] stream
 -- returns how many rings were pushed
 
 local now = clock()
-if redis.call('LLEN', READY .. ARGV[2]) == 0 then
+if redis.call('LLEN', READY .. ARGV[2]) == 0 and not due_soon(now) then
   return 0
 end
 redis.call('DEL', AWAKE .. ARGV[2])

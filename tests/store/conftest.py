@@ -1,0 +1,307 @@
+"""What the store's tests share: a plain way to act on a real server, and a way to move its time.
+
+Scripts know one clock, Redis's own. So a test does not sleep: ``Lab.pass_time`` moves every stored
+time into the past, which is the same to a script as a clock that went on.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+import pytest_asyncio
+import redis
+from hypothesis import HealthCheck
+from hypothesis import settings as budget
+
+from worker.contract import jobs, keys, record
+from worker.contract.record import Record
+from worker.contract.status import Status, Stream
+from worker.store import acts
+from worker.store.acts import Accepted, Act, Claimed, Deferred, Entry, Released, Settled, Swept
+from worker.store.acts import Ticket as Ticket  # noqa: PLC0414 - tests take it from here
+from worker.store.client import AsyncStore, Store
+
+T = TypeVar("T")
+NUMBER = "+8613800138000"
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+BEIJING = 8 * HOUR
+PATIENCE = 15.0  # seconds; reached only by what fails
+
+budget.register_profile(
+    "store",
+    deadline=None,  # the machine is shared
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),  # noqa: TID251 - the suite, not the product
+)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait on a condition, with a deadline that names it."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"never: {what}")
+        time.sleep(0.005)
+
+
+def account(name: str = "a", **rules: object) -> dict[str, object]:
+    """An account without a limit, as worker.limits packs it; rules change it."""
+    plain: dict[str, object] = {
+        "name": name,
+        "max_length": 500,
+        "templates_only": False,
+        "templates": {},
+        "windows": [],
+        "learns": False,
+        "interval": 0,
+        "burst": 50.0,
+        "concurrency": 0,
+        "life": 20_000,
+    }
+    assert rules.keys() <= plain.keys()
+    return plain | rules
+
+
+def pack(*accounts: dict[str, object]) -> bytes:
+    return msgspec.msgpack.encode(accounts)
+
+
+def pack_windows(*windows: tuple[int, int]) -> bytes:
+    return msgspec.msgpack.encode(windows) if windows else b""
+
+
+def midnight(now: int) -> int:
+    """The next midnight in Asia/Shanghai."""
+    return (now + BEIJING) // DAY * DAY + DAY - BEIJING
+
+
+def entry(message_id: str, **fields: Any) -> Entry:
+    """A message to be accepted: a notice, at once, valid for an hour, to the one number."""
+    plain: dict[str, Any] = {
+        "key": "",
+        "digest": "digest",
+        "stream": "notice",
+        "to": NUMBER,
+        "content": b'{"text":"\xe9\xaa\x8c\xe8\xaf\x81"}',
+        "length": 2,
+        "segments": 1,
+        "template": "",
+        "pin": "",
+        "tag": "",
+        "due": 0,
+        "validity": HOUR,
+    }
+    return Entry(id=message_id, **(plain | fields))
+
+
+def accept(entries: Iterable[Entry]) -> Act[list[Accepted]]:
+    return acts.accept(entries, retention=7 * 86400, idempotency=86400)
+
+
+def claim(
+    *accounts: dict[str, object],
+    stream: str = "notice",
+    most: int = 128,
+    evade: bool = False,
+    ticket: Ticket | None = None,
+) -> Act[Claimed]:
+    packed = pack(*(accounts or (account(),)))
+    return acts.claim(Stream(stream), most, packed, evade=evade, ticket=ticket)
+
+
+def settled(message_id: str, attempt: int = 1, status: str = "submitted", **more: Any) -> Settled:
+    return Settled(id=message_id, attempt=attempt, status=Status(status), **more)
+
+
+def settle(*items: Settled) -> Act[list[bool]]:
+    return acts.settle(items, reports=72 * 3600)
+
+
+def deferred(
+    message_id: str, attempt: int = 1, *, wait: str = "0", counts: bool = True, **more: Any
+) -> Deferred:
+    return Deferred(id=message_id, attempt=attempt, wait=wait, counts=counts, **more)
+
+
+_TIMES = ("created", "due", "expires", "updated", "deadline", "slot")
+_FIELDS = [Record.__struct_fields__.index(each) + 1 for each in _TIMES]
+_PASS_TIME = (
+    """
+local ms, prefix = tonumber(ARGV[1]), ARGV[2]
+local times = {%s}
+for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
+  local name = string.sub(key, #prefix + 1)
+  if string.find(name, '^m:') then
+    local record = cmsgpack.unpack(redis.call('GET', key))
+    for _, field in ipairs(times) do
+      record[field] = record[field] > 0 and record[field] - ms or 0
+    end
+    redis.call('SET', key, cmsgpack.pack(record), 'KEEPTTL')
+  elseif string.find(name, '^open:') or name == 'waiting' then
+    for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      redis.call('ZINCRBY', key, -ms, id)
+    end
+  elseif string.find(name, '^rate:') then
+    for _, each in ipairs(redis.call('HKEYS', key)) do
+      redis.call('HINCRBYFLOAT', key, each, -ms)
+    end
+  elseif string.find(name, '^n:') then
+    local memory, moved = redis.call('GET', key), ''
+    for at = 1, #memory, 6 do
+      moved = moved .. struct.pack('>I6', math.max(0, (struct.unpack('>I6', memory, at)) - ms))
+    end
+    redis.call('SET', key, moved, 'KEEPTTL')
+  end
+  local left = redis.call('PTTL', key)
+  if left >= 0 and ARGV[3] == '1' then
+    redis.call('PEXPIRE', key, left - ms)
+  end
+end
+"""
+    % ", ".join(map(str, _FIELDS))
+)
+
+
+@dataclass
+class Lab:
+    """One store on an empty server, and what a test wants to do with it."""
+
+    store: Store
+    raw: "redis.Redis"
+    made: int = field(default=0)
+
+    def run(self, act: Act[T]) -> T:
+        return self.store.run(act)
+
+    def now(self) -> int:
+        seconds, micros = self.raw.time()
+        return int(seconds * 1000 + micros // 1000)
+
+    def put(self, count: int = 1, **fields: Any) -> list[str]:
+        """Accept messages, each to a number of its own unless one is given; return their ids."""
+        entries = []
+        for _ in range(count):
+            self.made += 1
+            to = {"to": f"+86139{self.made:08d}"}
+            entries.append(entry(f"m{self.made:05d}", **(to | fields)))
+        assert all(each.state == "stored" for each in self.run(accept(entries)))
+        return [each.id for each in entries]
+
+    def put_one(self, **fields: Any) -> str:
+        (message_id,) = self.put(**fields)
+        return message_id
+
+    def accept(self, *entries: Entry) -> list[Accepted]:
+        return self.run(accept(entries))
+
+    def claim(self, *accounts: dict[str, object], **more: Any) -> Claimed:
+        return self.run(claim(*accounts, **more))
+
+    def claimed(self, *accounts: dict[str, object], **more: Any) -> list[str]:
+        """Claim, and return the ids of those that are to be submitted."""
+        found = self.claim(*accounts, **more).messages
+        return [message_id for message_id, each in found if each.status is Status.SUBMITTING]
+
+    def settle(self, *items: Settled) -> list[bool]:
+        return self.run(settle(*items))
+
+    def defer(self, *items: Deferred) -> list[str]:
+        return self.run(acts.defer(items))
+
+    def release(self, most: int = 1000) -> Released:
+        return self.run(acts.release(most))
+
+    def sweep(self, most: int = 1000) -> Swept:
+        return self.run(acts.sweep(most))
+
+    def cancel(self, message_id: str) -> tuple[bool, Status | None]:
+        return self.run(acts.cancel(message_id))
+
+    def record(self, message_id: str) -> Record:
+        (found,) = self.run(acts.find([message_id]))
+        assert found is not None
+        return found
+
+    def status(self, message_id: str) -> str:
+        return str(self.record(message_id).status)
+
+    def ready(self, stream: str = "notice") -> list[str]:
+        return [each.decode() for each in self.raw.lrange(keys.ready(stream), 0, -1)]
+
+    def waiting(self) -> dict[str, int]:
+        """The waiting ids and the times at which they are due."""
+        found = self.raw.zrange(keys.WAITING, 0, -1, withscores=True)
+        return {each.decode(): int(score) for each, score in found}
+
+    def open(self, name: str = "a") -> dict[str, int]:
+        """The open attempts of an account and their deadlines."""
+        found = self.raw.zrange(keys.OPEN + name, 0, -1, withscores=True)
+        return {each.decode(): int(score) for each, score in found}
+
+    def rings(self, stream: str = "notice") -> int:
+        return int(self.raw.llen(jobs.queue(stream)))
+
+    def memory(self, name: str = "a", to: str = NUMBER) -> list[int]:
+        """The times that one number's memory holds: blocked until, then the messages taken."""
+        packed = self.raw.get(f"{keys.NUMBER}{name}:{to[-11:]}") or b""
+        return [int.from_bytes(packed[at : at + 6], "big") for at in range(0, len(packed), 6)]
+
+    def remember(self, times: Iterable[int], name: str = "a", to: str = NUMBER) -> None:
+        """Write one number's memory."""
+        packed = b"".join(each.to_bytes(6, "big") for each in times)
+        self.raw.set(f"{keys.NUMBER}{name}:{to[-11:]}", packed)
+
+    def rewrite(self, message_id: str, **fields: object) -> None:
+        """Change fields of a stored record."""
+        packed = self.raw.get(keys.message(message_id))
+        values = msgspec.structs.asdict(record.decode(packed)) | fields
+        self.raw.set(keys.message(message_id), msgspec.msgpack.encode([*values.values()]), keepttl=True)
+
+    def pass_time(self, ms: int, *, ends: bool = True) -> None:
+        """Let time pass: move every stored time, and every key's end, into the past.
+
+        Midnights stay where they are. So where calendar days count, parts of a day may move a
+        time to another side of one than the end of its key: then leave the ends alone.
+        """
+        self.raw.eval(_PASS_TIME, 0, ms, keys.PREFIX, int(ends))
+
+    def check(self) -> None:
+        """What must hold at any time: every message is where its status says, and only there."""
+        ready = [each for stream in Stream for each in self.ready(stream)]
+        waiting = self.waiting()
+        names = [key.decode() for key in self.raw.scan_iter(keys.OPEN + "*")]
+        opened = [each for name in names for each in self.open(name.removeprefix(keys.OPEN))]
+        assert len(opened) == len(set(opened)), "two open attempts for one message"
+        for key in self.raw.scan_iter(keys.MESSAGE + "*"):
+            message_id = key.decode().removeprefix(keys.MESSAGE)
+            status = self.status(message_id)
+            # A cancelled message stays in the list until somebody comes by; that is no harm.
+            assert ready.count(message_id) == 1 or status != "accepted", "lost or doubled"
+            assert message_id in waiting or status != "scheduled", "lost"
+            assert (message_id in opened) == (status == "submitting"), "lost or left open"
+            assert status == "accepted" or message_id not in ready or status == "cancelled"
+            assert status == "scheduled" or message_id not in waiting
+
+
+@pytest.fixture
+def lab(redis_url: str, raw: "redis.Redis") -> Iterator[Lab]:
+    store = Store(redis_url, timeout=10.0)
+    yield Lab(store, raw)
+    store.close()
+
+
+@pytest_asyncio.fixture
+async def astore(redis_url: str) -> AsyncIterator[AsyncStore]:
+    store = AsyncStore(redis_url, timeout=10.0)
+    yield store
+    await store.close()
+
+
+async def together(*runs: Callable[[], Any]) -> list[Any]:
+    """Run functions that block at the same moment, each in a thread of its own."""
+    return list(await asyncio.gather(*(asyncio.to_thread(run) for run in runs)))

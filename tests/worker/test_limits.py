@@ -1,0 +1,132 @@
+"""What the claim is told about each account."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from worker import limits, vendors
+from worker.contract.durations import Window
+from worker.contract.record import Record
+from worker.contract.settings import Settings, WorkerSettings, parse
+from worker.contract.status import Status, Stream
+
+TABLE: dict[str, Any] = {
+    "vendors": {
+        "texts": {"adapter": "zhenzi", "app_id": "1", "app_secret": "2"},
+        "forms": {"adapter": "largesms", "appcode": "3"},
+    },
+    "routes": {"otp": ["forms", "texts"], "notice": ["texts"]},
+    "templates": {
+        "otp": {"text": "验证码{code}", "largesms": {"skin": "1", "params": ["code"]}},
+        "own": {"text": "验证码{code}", "forms": {"skin": "2", "params": ["code"]}},
+        "other": {"text": "您好{code}", "texts": {"template_id": "1", "params": ["code"]}},
+    },
+    "worker": {"grace": "7s"},
+}
+
+
+def settings(**vendor: Any) -> Settings:
+    table = {**TABLE["vendors"], "forms": {**TABLE["vendors"]["forms"], **vendor}}
+    return parse({**TABLE, "vendors": table})
+
+
+def unpacked(found: Settings, stream: Stream = Stream.OTP) -> list[dict[str, Any]]:
+    packed = limits.pack(stream, found, vendors.load_all(found))
+    accounts: list[dict[str, Any]] = msgspec.msgpack.decode(packed)
+    return accounts
+
+
+def test_a_stream_has_the_accounts_of_its_route_best_first() -> None:
+    found = settings()
+
+    assert [each["name"] for each in unpacked(found)] == ["forms", "texts"]
+    assert [each["name"] for each in unpacked(found, Stream.NOTICE)] == ["texts"]
+    assert [each["name"] for each in unpacked(found, Stream.MARKETING)] == ["texts", "forms"]
+
+
+def test_an_account_has_its_adapters_limits_where_the_settings_name_none() -> None:
+    forms, texts = unpacked(settings())
+
+    assert forms == {
+        "name": "forms",
+        "max_length": 200,
+        "templates_only": True,
+        "templates": {"otp": True, "own": True},
+        "windows": [[1, 60_000], [15, 0]],
+        "learns": True,
+        "interval": 0,
+        "burst": 50.0,
+        "concurrency": 0,
+        "life": 17_000,
+    }
+    assert texts["windows"] == []
+    assert texts["templates"] == {"other": True}
+
+
+def test_the_settings_limits_win_over_the_adapters() -> None:
+    found = settings(
+        limits={"per_number": ["2/1h"], "per_second": 20, "concurrency": 5},
+        timeouts={"total": "3s"},
+    )
+
+    forms = unpacked(found)[0]
+
+    assert forms["windows"] == [[2, 3_600_000]]
+    assert (forms["interval"], forms["concurrency"], forms["life"]) == (50.0, 5, 10_000)
+
+
+def test_an_empty_list_means_no_windows() -> None:
+    found = settings(limits={"per_number": []})
+
+    assert unpacked(found)[0]["windows"] == []
+    assert limits.pack_windows(()) == b""
+
+
+def test_a_window_shorter_than_a_millisecond_does_not_become_the_day() -> None:
+    assert msgspec.msgpack.decode(limits.pack_windows((Window.parse("1/0.0004s"),))) == [[1, 1]]
+
+
+def test_an_attempt_lives_as_long_as_the_call_and_the_grace() -> None:
+    account = settings().vendors["forms"]
+
+    assert limits.life(account, WorkerSettings(grace=2.5)) == account.timeouts.total + 2.5
+
+
+@pytest.mark.parametrize(
+    ("account", "template", "pin", "length", "carried"),
+    [
+        ("texts", "", "", 70, True),
+        ("texts", "otp", "", 70, True),
+        ("texts", "", "forms", 70, False),
+        ("texts", "", "", 1001, False),
+        ("forms", "", "", 70, False),
+        ("forms", "otp", "", 70, True),
+        ("forms", "own", "forms", 70, True),
+        ("forms", "other", "", 70, False),
+        ("forms", "otp", "", 201, False),
+    ],
+)
+def test_what_an_account_carries_is_said_here_as_the_claim_says_it(
+    account: str, template: str, pin: str, length: int, carried: bool
+) -> None:
+    found = settings()
+    record = Record(
+        status=Status.SUBMITTING,
+        stream=Stream.OTP,
+        to="+8613800138000",
+        content="",
+        length=length,
+        segments=1,
+        template=template,
+        pin=pin,
+        tag="",
+        created=0,
+        due=0,
+        expires=1,
+        updated=0,
+    )
+
+    vendor = vendors.load_all(found)[account]
+
+    assert limits.carries(account, found, vendor, record) is carried

@@ -1,0 +1,78 @@
+"""Beat's ticks: none while nobody takes them, and none that Redis's absence could stop."""
+
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+
+from worker.contract.jobs import TICKS, Task
+from worker.schedule import SCHEDULE, Ticks
+
+from .conftest import PATIENCE
+
+
+@pytest.fixture
+def app(redis_url: str) -> Any:
+    found = Celery("test", broker=redis_url, set_as_current=False)
+    found.conf.update(
+        beat_schedule=SCHEDULE,
+        task_ignore_result=True,
+        broker_transport_options={"socket_timeout": 1, "socket_connect_timeout": 1},
+    )
+    yield found
+    found.close()
+
+
+def send(scheduler: Ticks, name: str) -> None:
+    scheduler.apply_entry(scheduler.schedule[name], producer=scheduler.producer)
+
+
+def test_there_are_two_ticks_each_second_and_they_carry_nothing(app: Any) -> None:
+    scheduler = Ticks(app)
+
+    assert {entry.task for entry in scheduler.schedule.values()} == {Task.RELEASE, Task.SWEEP}
+    for entry in scheduler.schedule.values():
+        assert entry.schedule.run_every.total_seconds() == 1.0
+        assert (entry.args, entry.kwargs) == ((), {})
+        assert entry.options["queue"] == TICKS
+        assert 0 < entry.options["expires"] < PATIENCE
+    scheduler.close()
+
+
+def test_a_tick_goes_to_its_queue(app: Any, raw: "redis.Redis") -> None:
+    scheduler = Ticks(app)
+
+    send(scheduler, "sweep")
+
+    assert raw.llen(TICKS) == 1
+    scheduler.close()
+
+
+def test_no_tick_is_sent_while_ten_wait_and_they_go_on_when_one_is_taken(
+    app: Any, raw: "redis.Redis"
+) -> None:
+    scheduler = Ticks(app)
+
+    for _ in range(30):
+        send(scheduler, "release")
+    full = raw.llen(TICKS)
+    raw.rpop(TICKS)
+    send(scheduler, "release")
+    send(scheduler, "release")
+
+    assert full == 10
+    assert raw.llen(TICKS) == 10
+    scheduler.close()
+
+
+def test_ticks_go_on_after_their_connections_were_cut(app: Any, raw: "redis.Redis") -> None:
+    scheduler = Ticks(app)
+    send(scheduler, "release")
+
+    raw.client_kill_filter(_type="normal", skipme=True)
+    for _ in range(3):
+        send(scheduler, "release")
+
+    assert int(raw.llen(TICKS)) >= 2
+    scheduler.close()
