@@ -54,9 +54,7 @@ class Health:
 
     def _stands_out(self, account: str) -> bool:
         """Return whether this account does clearly worse than the others."""
-        others = [
-            each for name, each in self._accounts.items() if name != account and each.answers
-        ]
+        others = [each for name, each in self._accounts.items() if name != account and each.answers]
         if not others:
             return False
         own = self._accounts[account]

@@ -12,10 +12,10 @@ from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
 from worker.loop import Loop
+from worker.pump import Pump
 from worker.store import acts
 from worker.store.acts import Released, Swept
 from worker.store.client import AsyncStore
-from worker.submit import Pump
 from worker.transport import Transport
 
 log = structlog.get_logger("xinshi.process")

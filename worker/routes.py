@@ -6,24 +6,23 @@ others of a list, and takes from its weight.
 
 from collections.abc import Callable, Sequence
 
-from worker.contract.settings import Route
-
 _AILING = 0.5  # health below which a preferred account steps back
 
 
 def order(
-    route: Route, health: Callable[[str], float], chance: Callable[[], float]
+    accounts: Sequence[str],
+    weights: Sequence[float] | None,
+    health: Callable[[str], float],
+    chance: Callable[[], float],
 ) -> tuple[str, ...]:
-    """Return the accounts, best first.
+    """Return a route's accounts, best first.
 
-    ``health``: an account's factor from 0 to 1; ``chance``: a number from 0 to 1.
+    ``weights``: one an account, or None where their order is the preference; ``health``: an
+    account's factor from 0 to 1; ``chance``: a number from 0 to 1.
     """
-    if route.weights is None:
-        return tuple(sorted(route.accounts, key=lambda name: health(name) < _AILING))
-    left = {
-        name: weight * health(name)
-        for name, weight in zip(route.accounts, route.weights, strict=True)
-    }
+    if weights is None:
+        return tuple(sorted(accounts, key=lambda name: health(name) < _AILING))
+    left = {name: weight * health(name) for name, weight in zip(accounts, weights, strict=True)}
     drawn = []
     while left:
         name = _draw(left, chance())

@@ -20,11 +20,11 @@ from worker.contract.record import Content, Record
 from worker.contract.segments import length, signed
 from worker.contract.settings import Settings, Timeouts
 from worker.contract.status import Status, Stream
+from worker.pump import Pump
 from worker.store import acts
 from worker.store.acts import Entry
 from worker.store.client import AsyncStore
 from worker.store.embedded import Server
-from worker.submit import Pump
 from worker.transport import Transport
 from worker.vendors.base import Call, Outcome, Outgoing, Response, Submission, Unreadable, Vendor
 

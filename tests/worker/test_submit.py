@@ -667,7 +667,7 @@ import asyncio, os, signal, sys
 from worker.contract import settings
 from worker.contract.status import Stream
 from worker.store.client import AsyncStore
-from worker.submit import Pump
+from worker.pump import Pump
 from worker.transport import Transport
 from worker.vendors.zhenzi import Adapter
 

@@ -1,0 +1,212 @@
+"""The pump: it claims ready messages and has them submitted, on one event loop a process.
+
+``run(stream)`` is what one ring of the doorbell does: claim in batches while slots are free,
+until the stream is empty or the time slice is over. Submissions live on in the loop; nothing
+waits for the slowest answer before it claims more.
+"""
+
+import asyncio
+import contextlib
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from worker import limits
+from worker.contract.errors import StoreError
+from worker.contract.recipient import mask
+from worker.contract.record import Record
+from worker.contract.settings import Settings
+from worker.contract.status import Status, Stream
+from worker.settling import Settling
+from worker.store import acts
+from worker.store.acts import Claimed, Ticket
+from worker.store.client import AsyncStore
+from worker.submit import Submitter, trace
+from worker.transport import Transport
+from worker.vendors.base import Vendor
+
+log = structlog.get_logger("xinshi.pump")
+
+_LEAST = 32  # slots worth a claim: smaller batches cost a round trip for little
+_RECONNECT = 0.5  # seconds between two tries to reach Redis
+
+
+class Pump:
+    """Claims and submits for one process, on its event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        vendors: Mapping[str, Vendor],
+        store: AsyncStore,
+        transport: Transport,
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._packed = {stream: limits.pack(stream, settings, vendors) for stream in Stream}
+        name = secrets.token_hex(8)
+        self._tickets = {stream: Ticket(f"{name}:{stream}") for stream in Stream}
+        self._settling = Settling(store, settings.store)
+        self._submitter = Submitter(settings, vendors, transport, self._settling, chance=chance)
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._held = 0  # slots of claims on their way
+        self._freed = asyncio.Event()
+        self._again: dict[Stream, bool] = {}
+        self._stopped = asyncio.Event()
+
+    async def run(self, stream: Stream) -> int:
+        """Serve one ring: claim until the stream is empty or the slice is over.
+
+        Returns how many messages were claimed. A ring for a stream that is being served already
+        only makes that pump look once more.
+        """
+        if stream in self._again:
+            self._again[stream] = True
+            return 0
+        self._again[stream] = False
+        try:
+            return await self._serve(stream)
+        finally:
+            del self._again[stream]
+            self._freed.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; what is in flight goes on."""
+        self._stopped.set()
+        self._freed.set()
+
+    async def drain(self) -> None:
+        """Wait until everything in flight is answered and settled; hand the rest over.
+
+        A ring that this process took as it stopped may have ended with it: ring again, last.
+        """
+        while self._again or self._in_flight:
+            self._freed.clear()
+            await self._freed.wait()
+        await self._settling.flush()
+        for stream, ticket in self._tickets.items():
+            if ticket.answered < ticket.turn:
+                await self._claim(stream, 0)  # takes back what the lost answer had opened
+            await self._ring(stream)
+
+    async def _serve(self, stream: Stream) -> int:
+        end = time.monotonic() + self._settings.worker.slice
+        claimed = 0
+        while not self._over(end):
+            room = min(await self._room(stream), self._settings.worker.batch)
+            if self._over(end):
+                break
+            self._again[stream] = False
+            begun = time.monotonic()
+            found = await self._claim(stream, room)
+            if found is None:
+                await self._reconnect(end)
+                continue
+            claimed += self._start(found, begun)
+            if found.pause:
+                await self._pause(min(found.pause, end - time.monotonic()))
+            elif not found.left and not self._again[stream]:
+                return claimed
+        while True:
+            self._again[stream] = False
+            await self._ring(stream)
+            if self._stopped.is_set() or not self._again[stream]:
+                return claimed  # else a ring came meanwhile, and would have ended here
+
+    def _over(self, end: float) -> bool:
+        return self._stopped.is_set() or time.monotonic() > end
+
+    async def _room(self, stream: Stream) -> int:
+        """Wait for free slots; the last ones are otp's."""
+        worker = self._settings.worker
+        most = worker.in_flight - (0 if stream is Stream.OTP else worker.reserve)
+        # Never so many that a few slow answers hold up everything else.
+        least = 1 if stream is Stream.OTP else max(1, min(_LEAST, most // 8))
+        while not self._stopped.is_set():
+            room = most - len(self._in_flight) - self._held
+            if room >= least:
+                return room
+            self._freed.clear()
+            await self._freed.wait()
+        return 0
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep until an account has a slot again, or the process stops."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), max(seconds, 0.001))
+
+    async def _claim(self, stream: Stream, most: int) -> Claimed | None:
+        evade = stream is Stream.OTP
+        self._held += most
+        try:
+            return await self._store.run(
+                acts.claim(
+                    stream,
+                    most,
+                    self._packed[stream],
+                    evade=evade,
+                    ticket=self._tickets[stream],
+                )
+            )
+        except StoreError as error:
+            log.warning("store.lost", act="claim", stream=str(stream), error=str(error))
+            return None
+        finally:
+            self._held -= most
+            self._freed.set()
+
+    async def _reconnect(self, end: float) -> None:
+        """Wait until Redis answers again; asked with what changes nothing, not with a claim."""
+        while not self._over(end):
+            await self._pause(_RECONNECT)
+            with contextlib.suppress(StoreError):
+                await self._store.run(acts.find(["-"]))
+                return
+
+    async def _ring(self, stream: Stream) -> None:
+        try:
+            await self._store.run(acts.ring(stream))
+        except StoreError as error:  # the sweep rings instead
+            log.warning("store.lost", act="ring", stream=str(stream), error=str(error))
+
+    def _start(self, found: Claimed, begun: float) -> int:
+        """Begin to submit what was claimed."""
+        claimed = []
+        for message_id, record in found.messages:
+            if record.status is Status.SUBMITTING:
+                claimed.append((message_id, record))
+            else:
+                _log_step(message_id, record)
+        for vendor, attempts in self._submitter.calls(claimed):
+            task = asyncio.create_task(self._submitter.submit(vendor, attempts, begun))
+            self._in_flight.add(task)
+            task.add_done_callback(self._finished)
+        return len(claimed)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._freed.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error(
+                "submit.broken",
+                error=type(error).__name__,
+                trace=trace(error),
+            )
+
+
+def _log_step(message_id: str, record: Record) -> None:
+    """Log what the claim itself decided: expired, put aside, nobody can carry it."""
+    log.info(
+        "claim.step",
+        status=str(record.status),
+        id=message_id,
+        stream=str(record.stream),
+        account=record.account,
+        to=mask(record.to),
+        reason=record.reason,
+    )
