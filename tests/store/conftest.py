@@ -75,6 +75,11 @@ def pack_windows(*windows: tuple[int, int]) -> bytes:
     return msgspec.msgpack.encode(windows) if windows else b""
 
 
+def trail(found: Record) -> list[list[int | str]]:
+    """A record's steps; an empty Lua table comes as a map."""
+    return list(found.trail) if isinstance(found.trail, list) else []
+
+
 def midnight(now: int) -> int:
     """The next midnight in Asia/Shanghai."""
     return (now + BEIJING) // DAY * DAY + DAY - BEIJING
@@ -129,11 +134,10 @@ def deferred(
 
 
 _TIMES = ("created", "due", "expires", "updated", "deadline", "slot")
-_FIELDS = [Record.__struct_fields__.index(each) + 1 for each in _TIMES]
-_PASS_TIME = (
-    """
+_FIELDS = msgspec.msgpack.encode([Record.__struct_fields__.index(each) + 1 for each in _TIMES])
+_PASS_TIME = """
 local ms, prefix = tonumber(ARGV[1]), ARGV[2]
-local times = {%s}
+local times = cmsgpack.unpack(ARGV[4])
 for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
   local name = string.sub(key, #prefix + 1)
   if string.find(name, '^m:') then
@@ -163,8 +167,6 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
   end
 end
 """
-    % ", ".join(map(str, _FIELDS))
-)
 
 
 @dataclass
@@ -172,7 +174,7 @@ class Lab:
     """One store on an empty server, and what a test wants to do with it."""
 
     store: Store
-    raw: "redis.Redis"
+    raw: Any  #: a plain client; its types are unions of what two protocols answer
     made: int = field(default=0)
 
     def run(self, act: Act[T]) -> T:
@@ -260,7 +262,9 @@ class Lab:
         """Change fields of a stored record."""
         packed = self.raw.get(keys.message(message_id))
         values = msgspec.structs.asdict(record.decode(packed)) | fields
-        self.raw.set(keys.message(message_id), msgspec.msgpack.encode([*values.values()]), keepttl=True)
+        self.raw.set(
+            keys.message(message_id), msgspec.msgpack.encode([*values.values()]), keepttl=True
+        )
 
     def pass_time(self, ms: int, *, ends: bool = True) -> None:
         """Let time pass: move every stored time, and every key's end, into the past.
@@ -268,7 +272,7 @@ class Lab:
         Midnights stay where they are. So where calendar days count, parts of a day may move a
         time to another side of one than the end of its key: then leave the ends alone.
         """
-        self.raw.eval(_PASS_TIME, 0, ms, keys.PREFIX, int(ends))
+        self.raw.eval(_PASS_TIME, 0, ms, keys.PREFIX, int(ends), _FIELDS)
 
     def check(self) -> None:
         """What must hold at any time: every message is where its status says, and only there."""

@@ -1,6 +1,8 @@
 """Messages bound to one busy account of several: out of the others' way, in turn, and in time."""
 
-from .conftest import HOUR, MINUTE, Lab, account, deferred
+from itertools import pairwise
+
+from .conftest import HOUR, MINUTE, Lab, account, deferred, trail
 
 BUSY = "every account that can carry it is busy"
 A = account("a", interval=100)  # ten a second
@@ -22,7 +24,9 @@ def test_they_are_put_aside_so_that_the_others_pass(lab: Lab) -> None:
     found = dict(lab.claim(A, B).messages)
 
     assert found[bound[0]].status == "submitting"
-    assert all((found[each].status, found[each].reason) == ("scheduled", BUSY) for each in bound[1:])
+    assert all(
+        (found[each].status, found[each].reason) == ("scheduled", BUSY) for each in bound[1:]
+    )
     assert [found[each].account for each in free] == ["b"] * 3
     assert lab.ready() == []
 
@@ -33,7 +37,7 @@ def test_they_wait_at_the_distance_of_the_accounts_slots(lab: Lab) -> None:
     lab.claim(A, B)
 
     due = [lab.waiting()[each] for each in bound[1:]]
-    gaps = {after - before for before, after in zip(due, due[1:], strict=False)}
+    gaps = {after - before for before, after in pairwise(due)}
     assert due == sorted(due)
     assert gaps == {100}
     assert due[0] - lab.record(bound[0]).updated <= 200
@@ -192,6 +196,6 @@ def test_many_waits_leave_what_the_vendors_said_in_the_trail(lab: Lab) -> None:
 
     found = lab.record(message_id)
     assert found.waits > 30
-    assert [step[1] for step in found.trail[:2]] == ["submitting", "scheduled"]
-    assert found.trail[1][3] == "4007 "
-    assert len(found.trail) <= 6
+    assert [step[1] for step in trail(found)[:2]] == ["submitting", "scheduled"]
+    assert trail(found)[1][3] == "4007 "
+    assert len(trail(found)) <= 6

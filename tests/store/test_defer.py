@@ -15,6 +15,7 @@ from .conftest import (
     midnight,
     pack_windows,
     settled,
+    trail,
 )
 
 WINDOWS = pack_windows((1, MINUTE))
@@ -36,7 +37,7 @@ def test_a_deferred_message_waits_and_its_attempt_is_closed(lab: Lab) -> None:
     assert answers == ["scheduled"]
     assert found.due == found.updated + 5000 == lab.waiting()[message_id]
     assert (found.code, found.reason, found.deadline) == ("21", "too fast", 0)
-    assert found.trail[-1] == [found.updated, "scheduled", "a", "21 too fast"]
+    assert trail(found)[-1] == [found.updated, "scheduled", "a", "21 too fast"]
     assert lab.open() == {}
     lab.check()
 
@@ -226,6 +227,6 @@ def test_waiting_for_ever_keeps_a_record_small(lab: Lab) -> None:
 
     found = lab.record(message_id)
     assert found.attempt == 101
-    assert len(found.trail) == 24
-    assert found.trail[0][1] == "submitting"
+    assert len(trail(found)) == 24
+    assert trail(found)[0][1] == "submitting"
     assert lab.raw.strlen(keys.message(message_id)) < 8000

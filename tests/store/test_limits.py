@@ -139,8 +139,9 @@ def test_the_memory_of_a_number_stays_small_and_ends_with_its_windows(lab: Lab) 
         (message_id,) = lab.put(to=NUMBER)
         assert lab.claimed(rules) == [message_id]
         lab.settle(settled(message_id, windows=pack_windows((3, MINUTE), (2, 1000))))
-        size, left = lab.raw.strlen(f"{keys.NUMBER}a:13800138000"), lab.raw.pttl(
-            f"{keys.NUMBER}a:13800138000"
+        size, left = (
+            lab.raw.strlen(f"{keys.NUMBER}a:13800138000"),
+            lab.raw.pttl(f"{keys.NUMBER}a:13800138000"),
         )
         assert size <= 3 * 6 + 6
         assert left == pytest.approx(MINUTE, abs=2000)

@@ -5,7 +5,18 @@ import pytest
 from worker.contract import keys
 from worker.contract.status import FINAL, FOLLOWS, Status
 
-from .conftest import DAY, HOUR, MINUTE, NUMBER, Lab, account, deferred, pack_windows, settled
+from .conftest import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NUMBER,
+    Lab,
+    account,
+    deferred,
+    pack_windows,
+    settled,
+    trail,
+)
 
 ONE_A_MINUTE = (1, MINUTE)
 RULES = account(windows=[ONE_A_MINUTE])
@@ -25,7 +36,7 @@ def test_a_taken_message_is_submitted_and_its_attempt_closed(lab: Lab) -> None:
     assert answers == [True]
     assert (found.status, found.vendor_message_id) == ("submitted", "v1")
     assert (found.code, found.reason, found.deadline) == ("0", "taken", 0)
-    assert found.trail[-1] == [found.updated, "submitted", "a", "0 taken"]
+    assert trail(found)[-1] == [found.updated, "submitted", "a", "0 taken"]
     assert lab.open() == {}
 
 

@@ -18,6 +18,7 @@ class Limits:
     per_number: tuple[Window, ...] | None = None
     per_second: float | None = None
     concurrency: int | None = None
+    otp_share: float = 0.2  #: of per_second, kept for otp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +62,22 @@ def parse(table: Table) -> Account:
             per_number=windows(limits, "per_number"),
             per_second=limits.number("per_second", None),
             concurrency=limits.count("concurrency", None),
+            otp_share=_share(limits),
         ),
         timeouts=durations(timeouts, Timeouts()),
         options={key: _scalar(value, table.key(key)) for key, value in table.rest().items()},
     )
     limits.close()
     return account
+
+
+def _share(limits: Table) -> float:
+    value = limits.pop("otp_share")
+    if value is None:
+        return Limits().otp_share
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        raise SettingsError(limits.key("otp_share"), "must be a number from 0 to below 1")
+    return float(value)
 
 
 def _scalar(value: object, key: str) -> str | int | bool:

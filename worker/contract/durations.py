@@ -42,3 +42,29 @@ class Window:
         if not match[2] and length <= 0:
             raise ValueError("a window must be longer than nothing")
         return cls(int(match[1]), length)
+
+
+_HOURS = re.compile(r"(\d{1,2}):([0-5]\d)\s*-\s*(\d{1,2}):([0-5]\d)", re.ASCII)
+_DAY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """A part of each day in Asia/Shanghai, in minutes since midnight; it may cross midnight."""
+
+    begins: int
+    ends: int
+
+    @classmethod
+    def parse(cls, text: object) -> "QuietHours":
+        """Read ``21:00-08:00``; raise ValueError."""
+        match = _HOURS.fullmatch(text.strip()) if isinstance(text, str) else None
+        if match is None:
+            raise ValueError('quiet hours are like "21:00-08:00", or "" for none')
+        begins, ends = (
+            int(hours) * 60 + int(minutes)
+            for hours, minutes in ((match[1], match[2]), (match[3], match[4]))
+        )
+        if max(begins, ends) > _DAY or begins % _DAY == ends % _DAY:
+            raise ValueError("quiet hours begin and end at different times of a day")
+        return cls(begins % _DAY, ends % _DAY)

@@ -9,21 +9,28 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from worker.contract import accounts, streams
 from worker.contract import templates as texts
 from worker.contract.accounts import Account, Limits, Timeouts
+from worker.contract.durations import Window
 from worker.contract.errors import SettingsError
 from worker.contract.status import Stream
-from worker.contract.streams import StreamSettings
-from worker.contract.tables import Table, address, durations, mapping
+from worker.contract.streams import Resend, Route, StreamSettings
+from worker.contract.tables import Table, address, mapping, windows
 from worker.contract.templates import Template
 
 __all__ = [
     "Account",
+    "Brake",
+    "Breaker",
+    "Durability",
     "Limits",
+    "Resend",
+    "Route",
     "Settings",
     "StoreSettings",
     "StreamSettings",
@@ -40,12 +47,39 @@ _REDIS = ("redis", "rediss", "unix")
 _ENVIRONMENT = "XINSHI_VENDORS__"
 
 
+class Durability(StrEnum):
+    """What a claim waits for before the first byte leaves; see docs/durability.md."""
+
+    MEMORY = "memory"  #: the server's memory
+    FSYNC = "fsync"  #: its append-only file, synced (WAITAOF; Redis 7.2, Valkey)
+    REPLICA = "replica"  #: one replica's memory (WAIT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brake:
+    """Against SMS pumping: what one prefix (seven digits) or one tag may get. Off unless set."""
+
+    prefix: tuple[Window, ...] = ()
+    tag: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """When an account is left alone, and for how long; seconds."""
+
+    failures: int = 5  #: in a row, without any answer between them
+    open: float = 5.0  #: at first; doubles each time its probe fails
+    suspended: float = 60.0  #: at first, where the vendor says that the account is unusable
+    longest: float = 900.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
     timeout: float = 2.0  #: seconds a producer waits for Redis before StoreError
     retention: float = 7 * 86400.0  #: seconds a record outlives the message's validity
     idempotency: float = 86400.0  #: seconds an idempotency key is remembered
     reports: float = 72 * 3600.0  #: seconds a vendor's id is remembered for its report
+    durability: Durability = Durability.MEMORY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +95,26 @@ class WorkerSettings:
 class Settings:
     redis_url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
     vendors: Mapping[str, Account] = field(default_factory=dict)
-    routes: Mapping[Stream, tuple[str, ...]] = field(default_factory=dict)
+    routes: Mapping[Stream, Route] = field(default_factory=dict)
     streams: Mapping[Stream, StreamSettings] = field(default_factory=streams.defaults)
     templates: Mapping[str, Template] = field(default_factory=dict)
     signature: str = ""  #: ``[defaults] signature``
     store: StoreSettings = field(default_factory=StoreSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    brake: Brake = field(default_factory=Brake)
+    breaker: Breaker = field(default_factory=Breaker)
     gateway: Mapping[str, Any] = field(default_factory=dict, repr=False)
     path: Path | None = None  #: the file read, if there was one
 
     def route(self, stream: Stream) -> tuple[str, ...]:
         """Return the accounts of a stream, best first; without a route, every account."""
-        return self.routes.get(stream) or tuple(self.vendors)
+        route = self.routes.get(stream)
+        return route.accounts if route else tuple(self.vendors)
+
+    def weights(self, stream: Stream) -> tuple[float, ...] | None:
+        """Return the weights of its accounts, None where their order is the preference."""
+        route = self.routes.get(stream)
+        return route.weights if route else None
 
 
 def load(
@@ -154,7 +196,9 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
         streams=streams.parse(top.tables("streams")),
         templates={name: texts.parse(table) for name, table in top.tables("templates").items()},
         signature=texts.signature(defaults.text("signature", ""), "defaults.signature"),
-        store=durations(top.table("store"), StoreSettings()),
+        store=_store(top.table("store")),
+        brake=_brake(top.table("brake")),
+        breaker=_breaker(top.table("breaker")),
         worker=_worker(top.table("worker")),
         gateway=_gateway(top.table("gateway")),
         path=path,
@@ -162,6 +206,37 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
     defaults.close()
     top.close()
     return settings
+
+
+def _store(table: Table) -> StoreSettings:
+    default = StoreSettings()
+    names = ("timeout", "retention", "idempotency", "reports")
+    values = {name: table.duration(name, getattr(default, name)) for name in names}
+    try:
+        durability = Durability(table.text("durability", default.durability))
+    except ValueError as error:
+        key = table.key("durability")
+        raise SettingsError(key, f"must be one of {', '.join(Durability)}") from error
+    table.close()
+    return StoreSettings(**values, durability=durability)
+
+
+def _brake(table: Table) -> Brake:
+    found = Brake(prefix=windows(table, "prefix") or (), tag=windows(table, "tag") or ())
+    table.close()
+    return found
+
+
+def _breaker(table: Table) -> Breaker:
+    default = Breaker()
+    found = Breaker(
+        failures=table.count("failures", None) or default.failures,
+        open=table.duration("open", default.open),
+        suspended=table.duration("suspended", default.suspended),
+        longest=table.duration("longest", default.longest),
+    )
+    table.close()
+    return found
 
 
 def _worker(table: Table) -> WorkerSettings:

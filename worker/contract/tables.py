@@ -47,6 +47,14 @@ class Table:
             raise SettingsError(self.key(name), f"must be a whole number, at least {least}")
         return value
 
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.pop(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise SettingsError(self.key(name), "must be true or false")
+        return value
+
     def duration(self, name: str, default: float) -> float:
         value = self.pop(name)
         if value is None:

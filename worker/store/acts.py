@@ -25,7 +25,8 @@ class Act(Generic[T]):
     script: Script
     args: Sequence[str | bytes | int]
     read: Callable[[Any], T]
-    again: bool = True  #: whether it may be sent again where the connection broke
+    afresh: "Callable[[], Act[T]] | None" = None
+    #: how to ask again where the connection broke; None: with the very same words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,18 +159,22 @@ def claim(
 ) -> Act[Claimed]:
     """Claim up to ``most`` messages; ``accounts`` as worker.limits packs them.
 
-    Not to be sent twice. With a ticket, the next claim takes back what an answer that never came
-    had opened; without one, the sweep finds it.
+    With a ticket, the next claim takes back what an answer that never came had opened; without
+    one, the sweep finds it.
     """
     drawn = ticket.draw() if ticket else ""
+    turn = ticket.turn if ticket else 0
+
+    def afresh() -> Act[Claimed]:
+        return claim(stream, most, accounts, evade=evade, ticket=ticket)
 
     def read(answer: list[Any]) -> Claimed:
         if ticket:
-            ticket.answered = ticket.turn
+            ticket.answered = max(ticket.answered, turn)
         return Claimed(answer[0] / 1000, answer[1], _messages(answer[2:]))
 
     args = (_RING, str(stream), most, accounts, int(evade), drawn)
-    return Act(scripts.load("claim"), args, read, again=False)
+    return Act(scripts.load("claim"), args, read, afresh)
 
 
 def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:

@@ -1,8 +1,8 @@
 """Store and AsyncStore: carry out acts on a Redis server, in bounded time.
 
-Every act but the claim may be sent twice: accept knows its ids, settle and defer are fenced by the
-attempt's number. So where a connection broke, an act is sent once more on a fresh one, as long as
-time is left. A claim is not: the next one takes back what a lost answer had opened.
+Every act may be sent twice: accept knows its ids, settle and defer are fenced by the attempt's
+number, and a claim with a ticket, asked afresh, takes back what the lost answer had opened. So
+where a connection broke, an act is sent once more on another one, as long as time is left.
 """
 
 import asyncio
@@ -47,12 +47,18 @@ def _readable() -> Iterator[None]:
 class Store:
     """The store for synchronous callers. Safe to share between threads."""
 
-    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 2.0, connections: int = 64) -> None:
         self._timeout = timeout
         with _readable():
-            self._redis = redis.Redis.from_url(
-                url, **_options(timeout), retry=Retry(NoBackoff(), 0)
+            # A pool that waits: the usual one refuses the call that finds every connection busy.
+            pool = redis.BlockingConnectionPool.from_url(
+                url,
+                **_options(timeout),
+                retry=Retry(NoBackoff(), 0),
+                max_connections=connections,
+                timeout=timeout,
             )
+        self._redis = redis.Redis.from_pool(pool)
 
     def run(self, act: Act[T]) -> T:
         """Carry out an act; raise StoreError within the time-out."""
@@ -61,9 +67,10 @@ class Store:
             try:
                 return act.read(self._send(act))
             except RedisConnectionError:
-                if not act.again or time.monotonic() - begun > self._timeout / 2:
+                if time.monotonic() - begun > self._timeout / 2:
                     raise
-                return act.read(self._send(act))
+                again = act.afresh() if act.afresh else act
+                return again.read(self._send(again))
         except (RedisError, OSError) as error:
             raise _store_error(error) from error
 
@@ -88,7 +95,6 @@ class AsyncStore:
     def __init__(self, url: str, *, timeout: float = 2.0, connections: int = 16) -> None:
         self._timeout = timeout
         with _readable():
-            # A pool that waits: the usual one refuses the call that finds every connection busy.
             pool = redis.asyncio.BlockingConnectionPool.from_url(
                 url,
                 **_options(timeout),
@@ -106,9 +112,10 @@ class AsyncStore:
                 try:
                     return act.read(await self._send(act))
                 except RedisConnectionError:
-                    if not act.again or time.monotonic() - begun > self._timeout / 2:
+                    if time.monotonic() - begun > self._timeout / 2:
                         raise
-                    return act.read(await self._send(act))
+                    again = act.afresh() if act.afresh else act
+                    return again.read(await self._send(again))
         except (RedisError, OSError) as error:
             raise _store_error(error) from error
 

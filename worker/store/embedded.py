@@ -22,11 +22,14 @@ from types import TracebackType
 from typing import Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.contract.errors import StoreError
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
+_ONCE = Retry(NoBackoff(), 0)
 _PORTS = 5  # ports to try: another process may take a free one first
 
 
@@ -140,7 +143,7 @@ class Server:
     def _answers(self) -> bool:
         """Return whether it is our server that answers, and not a stranger on the same port."""
         try:
-            with redis.Redis(port=self.port, socket_timeout=1.0) as client:
+            with redis.Redis(port=self.port, socket_timeout=1.0, retry=_ONCE) as client:
                 return bool(client.info("server")["process_id"] == self.pid)
         except redis.RedisError:
             return False
