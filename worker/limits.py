@@ -1,7 +1,7 @@
 """Limits and routes as the claim wants them: each account with what it may carry, packed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from worker.contract.settings import Account, Settings, WorkerSettings
 from worker.contract.status import Stream
 from worker.vendors.base import Vendor
 
+_SIGNATURE = 40  # characters, brackets included
 _BURST = 50.0  # ms of its rate that an account may take at once: pumps look every few ms
 
 
@@ -38,18 +39,49 @@ def life(account: Account, worker: WorkerSettings) -> float:
     return account.timeouts.total + worker.grace
 
 
-def pack(stream: Stream, settings: Settings, vendors: Mapping[str, Vendor]) -> bytes:
-    """Return a stream's accounts, best first, as claim.lua reads them."""
+def pack(
+    stream: Stream,
+    settings: Settings,
+    vendors: Mapping[str, Vendor],
+    order: Sequence[str] | None = None,
+) -> bytes:
+    """Return what claim.lua is to know about a stream: see there.
+
+    ``order``: its accounts, best first; None: as the settings have them.
+    """
+    own = settings.streams[stream]
+    share = 0.0 if stream is Stream.OTP else 1.0
+    quiet = own.quiet_hours
     return msgspec.msgpack.encode(
-        [_account(name, settings, vendors[name]) for name in settings.route(stream)]
+        {
+            "accounts": [
+                _account(name, settings, vendors[name], share)
+                for name in order or settings.route(stream)
+            ],
+            "evade": own.evade_caps,
+            "caps": {
+                "number": _pairs(own.per_number),
+                "prefix": _pairs(settings.brake.prefix),
+                "tag": _pairs(settings.brake.tag),
+            },
+            "quiet": [quiet.begins, quiet.ends, int(own.spread * 1000)] if quiet else False,
+        }
     )
 
 
 def carries(name: str, settings: Settings, vendor: Vendor, record: Record) -> bool:
     """Return whether the claim would give a record to an account: claim.lua's rule, said here."""
-    if record.pin not in ("", name) or record.length > vendor.max_length:
+    if record.pin not in ("", name) or record.length > _longest(vendor):
         return False
     return not vendor.templates_only or record.template in _templates(name, settings)
+
+
+def _longest(vendor: Vendor) -> int:
+    """Return the longest text with its signature that may be worth a closer look.
+
+    Where a vendor does not count the signature, the adapter itself says no in time.
+    """
+    return vendor.max_length + (0 if vendor.signature_counts else _SIGNATURE)
 
 
 def _templates(name: str, settings: Settings) -> dict[str, bool]:
@@ -61,17 +93,18 @@ def _templates(name: str, settings: Settings) -> dict[str, bool]:
     }
 
 
-def _account(name: str, settings: Settings, vendor: Vendor) -> dict[str, object]:
+def _account(name: str, settings: Settings, vendor: Vendor, share: float) -> dict[str, object]:
     account = settings.vendors[name]
     per_second = account.limits.per_second or vendor.per_second
     return {
         "name": name,
-        "max_length": vendor.max_length,
+        "max_length": _longest(vendor),
         "templates_only": vendor.templates_only,
         "templates": _templates(name, settings),
         "windows": _pairs(windows(vendor, account)),
         "learns": bool(vendor.windows),
         "interval": 1000 / per_second if per_second else 0,
+        "share": share * account.limits.otp_share,
         "burst": _BURST,
         "concurrency": account.limits.concurrency or vendor.concurrency or 0,
         "life": int(life(account, settings.worker) * 1000),

@@ -3,7 +3,7 @@
 | outcome     | taken | next                                                        | counts |
 |-------------|-------|-------------------------------------------------------------|--------|
 | SUBMITTED   | yes   | submitted; wait for the report                              | yes    |
-| REJECTED    | no    | rejected, final                                             | yes    |
+| REJECTED    | no    | rejected, final; a stream may let another account try       | yes    |
 | BARRED      | no    | rejected, final                                             | yes    |
 | CAPPED      | no    | the number is blocked there until the window ends           | no     |
 | THROTTLED   | no    | again after a short wait                                    | no     |
@@ -11,6 +11,9 @@
 | SUSPENDED   | no    | another account at once; the same one after a while         | no     |
 | REFUSED     | no    | once more here, then rather another account                 | yes    |
 | UNKNOWN     | maybe | unknown: never resent and never failed over by itself       | yes    |
+
+A resend of an unknown message that is CAPPED at the same account is evidence that the first one
+was taken: the message is submitted, presumably.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +26,7 @@ from worker.vendors.base import Outcome, Submission
 
 _BACKOFF, _BACKOFF_MOST = 1.0, 60.0  # seconds; doubles with each attempt, full jitter
 _THROTTLED = 1.0  # seconds, with as much jitter
-_SUSPENDED = 30.0  # seconds until an account without an alternative is tried again
+_SUSPENDED = 1.0  # seconds, with as much jitter; the account's breaker decides when it goes on
 _CAPPED = 60.0  # seconds, for a throttle code whose window nobody tells
 
 
@@ -32,6 +35,7 @@ class Final:
     """The attempt settles the message, for good or until a report."""
 
     status: Status
+    reason: str = ""  #: said instead of the submission's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +58,26 @@ _FINAL = {
 }
 
 
-def decide(
+def decide(  # noqa: PLR0911 - a return a row of the table
     submission: Submission,
     record: Record,
     *,
     attempts: int,
     windows: Sequence[str],
     alternatives: bool,
+    failover_rejected: bool = False,
     random: Callable[[], float],
 ) -> Verdict:
     """Return what follows.
 
     ``attempts``: the stream's bound; ``windows``: how long the vendor's code blocks a number, at
     the first hit, the second, ...; ``alternatives``: whether another account could carry it;
-    ``random``: a number from 0 to 1.
+    ``failover_rejected``: whether one may, of what was rejected; ``random``: a number from 0 to 1.
     """
+    bound = record.attempts < attempts
     match submission.outcome:
+        case Outcome.CAPPED if _was_unknown(record):
+            return Final(Status.SUBMITTED, "presumed: its resend was refused as one too many")
         case Outcome.CAPPED if windows:
             return Again(counts=False, blocked=_block(submission, record, windows))
         case Outcome.CAPPED:  # nobody tells for how long: nothing to learn, a plain wait
@@ -80,7 +88,9 @@ def decide(
         case Outcome.SUSPENDED:
             wait = 0.0 if alternatives else _SUSPENDED * (1 + random())
             return Again(wait=wait, counts=False, avoid=True)
-        case Outcome.UNAVAILABLE | Outcome.REFUSED if record.attempts < attempts:
+        case Outcome.REJECTED if failover_rejected and alternatives and bound:
+            return Again(avoid=True)
+        case Outcome.UNAVAILABLE | Outcome.REFUSED if bound:
             wait = min(_BACKOFF_MOST, _BACKOFF * 2 ** min(record.attempts, 16)) * random()
             return Again(wait=wait, avoid=_turned_down(record, record.account))
         case outcome:
@@ -96,6 +106,11 @@ def _block(submission: Submission, record: Record, windows: Sequence[str]) -> st
     )
     span = Window.parse(f"1/{windows[min(hits, len(windows) - 1)]}").seconds
     return str(int(span * 1000)) if span else "day"
+
+
+def _was_unknown(record: Record) -> bool:
+    """Return whether an earlier attempt at the same account lost its answer."""
+    return any(step[1] == Status.UNKNOWN and step[2] == record.account for step in record.trail)
 
 
 def _turned_down(record: Record, account: str) -> bool:

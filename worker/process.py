@@ -12,7 +12,9 @@ from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
 from worker.loop import Loop
+from worker.probe import Prober
 from worker.pump import Pump
+from worker.resolve import Resolver
 from worker.store import acts
 from worker.store.acts import Released, Swept
 from worker.store.client import AsyncStore
@@ -35,6 +37,9 @@ class Process:
         self._transport = Transport()
         self._store = AsyncStore(settings.redis_url, timeout=settings.store.timeout)
         self._pump: Pump | None = None
+        parts = (settings, self._vendors, self._store, self._transport)
+        self._resolver = Resolver(*parts)
+        self._prober = Prober(*parts)
 
     def start(self) -> None:
         """Start the loop and open what it needs."""
@@ -89,6 +94,14 @@ class Process:
         if found.rings:
             log.info("sweep.rang", rings=found.rings)
         return len(found.lost)
+
+    def resolve(self) -> int:
+        """Look at unknown messages whose time has come; returns how many."""
+        return self._loop.run(self._resolver.round())
+
+    def probe(self) -> int:
+        """Probe accounts that are left alone; returns how many are used again."""
+        return self._loop.run(self._prober.round())
 
     def stopping(self) -> None:
         """Claim nothing more from now on; callable from a signal handler."""

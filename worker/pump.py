@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from worker import limits
+from worker import limits, routes
+from worker.care import Care
 from worker.contract.errors import StoreError
 from worker.contract.recipient import mask
 from worker.contract.record import Record
 from worker.contract.settings import Settings
 from worker.contract.status import Status, Stream
+from worker.health import Health
 from worker.settling import Settling
 from worker.store import acts
 from worker.store.acts import Claimed, Ticket
@@ -47,12 +49,23 @@ class Pump:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
+        self._vendors = vendors
         self._store = store
-        self._packed = {stream: limits.pack(stream, settings, vendors) for stream in Stream}
+        self._chance = chance
+        self._plans: dict[tuple[Stream, tuple[str, ...]], bytes] = {}
+        self._health = Health(vendors)
         name = secrets.token_hex(8)
         self._tickets = {stream: Ticket(f"{name}:{stream}") for stream in Stream}
         self._settling = Settling(store, settings.store)
-        self._submitter = Submitter(settings, vendors, transport, self._settling, chance=chance)
+        self._submitter = Submitter(
+            settings,
+            vendors,
+            transport,
+            settling=self._settling,
+            health=self._health,
+            care=Care(settings, store),
+            chance=chance,
+        )
         self._in_flight: set[asyncio.Task[None]] = set()
         self._held = 0  # slots of claims on their way
         self._freed = asyncio.Event()
@@ -140,18 +153,24 @@ class Pump:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), max(seconds, 0.001))
 
+    def _plan(self, stream: Stream) -> bytes:
+        """Return what the claim is to know: the accounts in today's order, with their limits."""
+        now = time.monotonic()
+        order = routes.order(
+            self._settings.route(stream),
+            self._settings.weights(stream),
+            lambda name: self._health.factor(name, now),
+            self._chance,
+        )
+        if (stream, order) not in self._plans:
+            self._plans[stream, order] = limits.pack(stream, self._settings, self._vendors, order)
+        return self._plans[stream, order]
+
     async def _claim(self, stream: Stream, most: int) -> Claimed | None:
-        evade = stream is Stream.OTP
         self._held += most
         try:
             return await self._store.run(
-                acts.claim(
-                    stream,
-                    most,
-                    self._packed[stream],
-                    evade=evade,
-                    ticket=self._tickets[stream],
-                )
+                acts.claim(stream, most, self._plan(stream), ticket=self._tickets[stream])
             )
         except StoreError as error:
             log.warning("store.lost", act="claim", stream=str(stream), error=str(error))

@@ -11,17 +11,20 @@ from worker.contract.jobs import TICKS, Task
 _EXPIRES = 10  # seconds after which a tick is worth nothing
 _MOST = 10  # ticks that may wait for a worker
 
+_EVERY = {  # seconds
+    Task.RELEASE: 1.0,
+    Task.SWEEP: 1.0,
+    Task.RESOLVE: 2.0,
+    Task.PROBE: 10.0,
+}
+
 SCHEDULE = {
-    "release": {
-        "task": Task.RELEASE.value,
-        "schedule": 1.0,
+    task.value: {
+        "task": task.value,
+        "schedule": seconds,
         "options": {"queue": TICKS, "expires": _EXPIRES},
-    },
-    "sweep": {
-        "task": Task.SWEEP.value,
-        "schedule": 1.0,
-        "options": {"queue": TICKS, "expires": _EXPIRES},
-    },
+    }
+    for task, seconds in _EVERY.items()
 }
 
 

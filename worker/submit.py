@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 import structlog
 
 from worker import limits, policy
+from worker.care import Care
 from worker.contract.recipient import mask
 from worker.contract.record import Record, content
 from worker.contract.settings import Settings
+from worker.health import Health
 from worker.settling import Settling
 from worker.store.acts import Deferred, Settled
 from worker.transport import Lost, NotSent, Transport
@@ -25,6 +27,8 @@ from worker.vendors.base import Call, Outcome, Outgoing, Submission, Vendor
 log = structlog.get_logger("xinshi.submit")
 _PLAIN = logging.getLogger("xinshi.submit")
 
+_FAILED = frozenset({Outcome.UNAVAILABLE, Outcome.UNKNOWN, Outcome.REFUSED, Outcome.SUSPENDED})
+_MOVABLE = frozenset({Outcome.SUSPENDED, Outcome.REJECTED})
 _ELSEWHERE = 30.0  # seconds until a message that this account can't carry looks for another one
 
 
@@ -45,14 +49,18 @@ class Submitter:
         settings: Settings,
         vendors: Mapping[str, Vendor],
         transport: Transport,
-        settling: Settling,
         *,
+        settling: Settling,
+        health: Health,
+        care: Care,
         chance: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._vendors = vendors
         self._transport = transport
         self._settling = settling
+        self._health = health
+        self._care = care
         self._chance = chance
         self._windows = {
             name: limits.pack_windows(limits.windows(vendor, settings.vendors[name]))
@@ -115,11 +123,19 @@ class Submitter:
 
     async def submit(self, vendor: Vendor, attempts: list[Attempt], begun: float) -> None:
         """Submit one call; ``begun``: the monotonic time at which its claim was sent."""
+        started = time.monotonic()
         submissions = await self._answer(vendor, attempts, begun)
+        self._note(vendor.name, submissions, time.monotonic() - started)
         if all(submission.split for submission in submissions):
             submissions = self._smaller(vendor, submissions)
         for attempt, submission in zip(attempts, submissions, strict=True):
             self._conclude(attempt, submission)
+
+    def _note(self, account: str, submissions: list[Submission], seconds: float) -> None:
+        """Let health and care know what one call came to."""
+        failed = all(submission.outcome in _FAILED for submission in submissions)
+        self._health.note(account, failed=failed, seconds=seconds, now=time.monotonic())
+        self._care.note(account, submissions[0])
 
     def _smaller(self, vendor: Vendor, submissions: list[Submission]) -> list[Submission]:
         """A whole call had too many numbers: halve the account's batch, once a size."""
@@ -167,12 +183,14 @@ class Submitter:
     def _conclude(self, attempt: Attempt, submission: Submission) -> None:
         """Decide what follows, and hand it to the settling."""
         record = attempt.record
+        stream = self._settings.streams[record.stream]
         verdict = policy.decide(
             submission,
             record,
-            attempts=self._settings.streams[record.stream].attempts,
+            attempts=stream.attempts,
             windows=self._vendors[record.account].windows.get(submission.code, ()),
-            alternatives=submission.outcome is Outcome.SUSPENDED and self._alternatives(record),
+            alternatives=submission.outcome in _MOVABLE and self._alternatives(record),
+            failover_rejected=stream.failover_rejected,
             random=self._chance,
         )
         self._carry_out(attempt, submission, verdict)
@@ -187,7 +205,7 @@ class Submitter:
                     status=verdict.status,
                     vendor_message_id=submission.vendor_message_id,
                     code=submission.code,
-                    reason=submission.reason,
+                    reason=verdict.reason or submission.reason,
                     windows=self._windows[record.account],
                 )
             )

@@ -28,3 +28,15 @@ def release() -> int:
 def sweep() -> int:
     """Look after lost attempts and lost rings; returns the lost attempts."""
     return _process().sweep()
+
+
+@shell.app.task(name=Task.RESOLVE.value)
+def resolve() -> int:
+    """Look at unknown messages; returns how many."""
+    return _process().resolve()
+
+
+@shell.app.task(name=Task.PROBE.value)
+def probe() -> int:
+    """Ask accounts that are left alone whether they are well; returns how many are used again."""
+    return _process().probe()

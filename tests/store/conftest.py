@@ -59,6 +59,7 @@ def account(name: str = "a", **rules: object) -> dict[str, object]:
         "windows": [],
         "learns": False,
         "interval": 0,
+        "share": 0.0,
         "burst": 50.0,
         "concurrency": 0,
         "life": 20_000,
@@ -67,8 +68,12 @@ def account(name: str = "a", **rules: object) -> dict[str, object]:
     return plain | rules
 
 
-def pack(*accounts: dict[str, object]) -> bytes:
-    return msgspec.msgpack.encode(accounts)
+def pack(*accounts: dict[str, object], evade: bool = False, **plan: object) -> bytes:
+    """A stream's plan, as worker.limits packs it: no caps of our own, no quiet hours."""
+    caps = {"number": [], "prefix": [], "tag": []}
+    plain = {"accounts": accounts, "evade": evade, "caps": caps, "quiet": False}
+    assert plan.keys() <= plain.keys()
+    return msgspec.msgpack.encode(plain | plan)
 
 
 def pack_windows(*windows: tuple[int, int]) -> bytes:
@@ -114,9 +119,10 @@ def claim(
     most: int = 128,
     evade: bool = False,
     ticket: Ticket | None = None,
+    **plan: object,
 ) -> Act[Claimed]:
-    packed = pack(*(accounts or (account(),)))
-    return acts.claim(Stream(stream), most, packed, evade=evade, ticket=ticket)
+    packed = pack(*(accounts or (account(),)), evade=evade, **plan)
+    return acts.claim(Stream(stream), most, packed, ticket=ticket)
 
 
 def settled(message_id: str, attempt: int = 1, status: str = "submitted", **more: Any) -> Settled:
@@ -133,7 +139,7 @@ def deferred(
     return Deferred(id=message_id, attempt=attempt, wait=wait, counts=counts, **more)
 
 
-_TIMES = ("created", "due", "expires", "updated", "deadline", "slot")
+_TIMES = ("created", "due", "expires", "updated", "deadline", "slot", "counted")
 _FIELDS = msgspec.msgpack.encode([Record.__struct_fields__.index(each) + 1 for each in _TIMES])
 _PASS_TIME = """
 local ms, prefix = tonumber(ARGV[1]), ARGV[2]
@@ -143,16 +149,19 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
   if string.find(name, '^m:') then
     local record = cmsgpack.unpack(redis.call('GET', key))
     for _, field in ipairs(times) do
-      record[field] = record[field] > 0 and record[field] - ms or 0
+      record[field] = (record[field] or 0) > 0 and record[field] - ms or 0
     end
     redis.call('SET', key, cmsgpack.pack(record), 'KEEPTTL')
-  elseif string.find(name, '^open:') or name == 'waiting' then
+  elseif string.find(name, '^open:') or name == 'waiting' or name == 'unknown' or name == 'dead' then
     for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do
       redis.call('ZINCRBY', key, -ms, id)
     end
-  elseif string.find(name, '^rate:') then
+  elseif string.find(name, '^account:') then
     for _, each in ipairs(redis.call('HKEYS', key)) do
-      redis.call('HINCRBYFLOAT', key, each, -ms)
+      if each == 'tat' or each == 'bulk' or each == 'down' or each == 'limited'
+        or string.find(each, '^queued:') then
+        redis.call('HINCRBYFLOAT', key, each, -ms)
+      end
     end
   elseif string.find(name, '^n:') then
     local memory, moved = redis.call('GET', key), ''

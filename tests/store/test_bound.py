@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from .conftest import HOUR, MINUTE, Lab, account, deferred, trail
 
 BUSY = "every account that can carry it is busy"
@@ -170,6 +172,23 @@ def test_where_every_account_is_busy_the_list_waits_as_it_is(lab: Lab) -> None:
     assert [each for each, _ in found.messages] == ids[:1]
     assert 0 < again.pause <= 0.1
     lab.check()
+
+
+def test_of_several_busy_accounts_the_one_that_is_free_first_is_waited_for(lab: Lab) -> None:
+    rules = [
+        account("slow", interval=9000, max_length=70),
+        account("fast", interval=2000, max_length=70),
+        account("c", interval=5000, max_length=70),
+        account("long", max_length=500),
+    ]
+    lab.put(3, length=70)
+    message_id = lab.put_one(length=70, pin="")
+    rules[3]["templates_only"] = True  # carries none of them, and is free
+
+    lab.claim(*rules)
+
+    found = lab.record(message_id)
+    assert found.due - found.updated == pytest.approx(1950 + 2000, abs=5)
 
 
 def test_concurrency_alone_spreads_them_too(lab: Lab) -> None:

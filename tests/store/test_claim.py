@@ -207,7 +207,7 @@ def test_the_packed_accounts_of_a_stream_may_be_used_again_and_again(
     packed = pack(account("a", interval=1))
     lab.put(3, stream=stream, to=NUMBER)
 
-    acts_ = [acts.claim(stream, 1, packed, evade=False) for _ in range(3)]
+    acts_ = [acts.claim(stream, 1, packed) for _ in range(3)]
 
     assert sum(len(lab.run(each).messages) for each in acts_) >= 1
     lab.check()

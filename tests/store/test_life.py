@@ -1,5 +1,6 @@
 """Every act in any order against a plain model: nothing lost, nothing sent twice, nothing undone."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,7 @@ from worker.contract import keys
 from worker.contract.record import Record
 from worker.contract.status import FINAL, FOLLOWS, Status
 from worker.store import acts
+from worker.store.acts import Act, Claimed
 
 from .conftest import (
     MINUTE,
@@ -42,6 +44,7 @@ ROUTE = [
     account("a", windows=[WINDOWS], learns=True, concurrency=2, life=MINUTE),
     account("b", concurrency=1, life=MINUTE),
 ]
+PUMPS = st.sampled_from([0, 1])
 WAITING = (Status.ACCEPTED, Status.SCHEDULED)
 
 
@@ -72,7 +75,8 @@ class Attempt:
 class Model:
     now: int = 0
     messages: dict[str, Message] = field(default_factory=dict)
-    stranded: list[tuple[str, int]] = field(default_factory=list)  #: by a claim's lost answer
+    stranded: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
+    #: by a claim's lost answer, a pump
 
     def move(self, message: Message, status: Status) -> bool:
         if status not in FOLLOWS[message.status]:
@@ -100,7 +104,8 @@ class Life(RuleBasedStateMachine):
         lab.raw.flushall()
         self.lab = lab
         self.model = Model()
-        self.ticket = Ticket("pump")
+        self.lost: list[Act[Claimed]] = []
+        self.tickets = [Ticket("one"), Ticket("two")]
 
     # ---- producers
 
@@ -138,12 +143,11 @@ class Life(RuleBasedStateMachine):
             if message.status == Status.SCHEDULED and message.due <= self.model.now:
                 message.status = Status.ACCEPTED
 
-    def _expect_take_back(self) -> None:
-        for message_id, attempt in self.model.stranded:
+    def _expect_take_back(self, pump: str) -> None:
+        for message_id, attempt in self.model.stranded.pop(pump, []):
             message = self.model.messages[message_id]
             if message.attempt == attempt and message.status in ("submitting", "unknown"):
                 message.status = Status.ACCEPTED
-        self.model.stranded = []
 
     def _follow(self, message_id: str, record: Record) -> bool:
         """Check what a claim made of a message; return whether it is to be submitted."""
@@ -168,12 +172,13 @@ class Life(RuleBasedStateMachine):
         if any(0 < record.due - record.updated < HALF for record in records):
             self.pass_time(1)
 
-    @rule(target=attempts, data=st.data(), evade=st.booleans())
-    def claim(self, data: st.DataObject, evade: bool) -> Any:
-        self._expect_take_back()
+    @rule(target=attempts, data=st.data(), evade=st.booleans(), pump=PUMPS)
+    def claim(self, data: st.DataObject, evade: bool, pump: int) -> Any:
+        ticket = self.tickets[pump]
+        self._expect_take_back(ticket.pump)
         self._expect_release()
 
-        found = self.lab.claim(*ROUTE, evade=evade, ticket=self.ticket).messages
+        found = self.lab.claim(*ROUTE, evade=evade, ticket=ticket).messages
 
         opened = []
         for message_id, record in found:
@@ -184,21 +189,31 @@ class Life(RuleBasedStateMachine):
         self._let_the_busy_pass(record for _, record in found)
         return multiple(*opened)
 
-    @rule()
-    def claim_and_lose_the_answer(self) -> None:
-        self._expect_take_back()
+    @rule(pump=PUMPS)
+    def claim_and_lose_the_answer(self, pump: int) -> None:
+        ticket = self.tickets[pump]
+        self._expect_take_back(ticket.pump)
         self._expect_release()
-        act = claim(*ROUTE, ticket=self.ticket)
+        act, answered = claim(*ROUTE, ticket=ticket), ticket.answered
 
         answer = self.lab.raw.eval(act.script.source, 0, *act.args)
 
-        answered = self.ticket.answered
         found = act.read(answer).messages  # only the model reads it
-        self.ticket.answered = answered
+        ticket.answered = answered
         for message_id, record in found:
             if self._follow(message_id, record):
-                self.model.stranded.append((message_id, record.attempt))
+                self.model.stranded[ticket.pump].append((message_id, record.attempt))
+        self.lost.append(act)
         self._let_the_busy_pass(record for _, record in found)
+
+    @precondition(lambda self: self.lost)
+    @rule(data=st.data())
+    def carry_out_a_lost_claim_once_more(self, data: st.DataObject) -> None:
+        act = data.draw(st.sampled_from(self.lost))
+
+        answer = self.lab.raw.eval(act.script.source, 0, *act.args)
+
+        assert answer[2:] == []
 
     # ---- the vendor's answers, each as late and as often as it likes
 

@@ -241,7 +241,7 @@ def test_a_capped_number_costs_the_account_nothing(lab: Lab) -> None:
 
     lab.claim(rules)
 
-    assert lab.raw.hgetall(keys.RATE + "a") == {}
+    assert lab.raw.hgetall(keys.STATE + "a") == {}
     assert lab.open() == {}
     assert len(lab.memory()) == 1
 

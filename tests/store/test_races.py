@@ -249,7 +249,7 @@ store, accounts, sent = Store(sys.argv[1]), bytes.fromhex(sys.argv[2]), []
 print("up", flush=True)
 sys.stdin.readline()
 while True:
-    found = store.run(acts.claim(Stream.NOTICE, 5, accounts, evade=False))
+    found = store.run(acts.claim(Stream.NOTICE, 5, accounts))
     if not found.messages:
         break
     sent += [message_id for message_id, _ in found.messages]

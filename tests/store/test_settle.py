@@ -153,6 +153,22 @@ def test_a_report_that_overtakes_the_answer_leaves_room_for_the_vendors_id(lab: 
     assert lab.open() == {}
 
 
+def test_each_attempt_has_a_vendors_id_of_its_own(lab: Lab) -> None:
+    message_id = lab.put_one(to=NUMBER)
+    lab.claimed()
+    lab.settle(settled(message_id, 1, "unknown", vendor_message_id="v1"))
+    lab.defer(deferred(message_id, reason="not found there"))
+    lab.claimed()
+    between = lab.record(message_id).vendor_message_id
+    lab.settle(settled(message_id, 2, "delivered"))
+
+    lab.settle(settled(message_id, 2, vendor_message_id="v2"))
+
+    assert between == ""
+    assert lab.record(message_id).vendor_message_id == "v2"
+    assert lab.raw.get(index("v2")) == message_id.encode()
+
+
 def test_a_report_that_overtakes_the_answer_closes_the_attempt(lab: Lab) -> None:
     message_id = lab.put_one()
     lab.claimed()

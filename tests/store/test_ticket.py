@@ -7,7 +7,7 @@ import pytest
 from worker.contract.status import Status
 from worker.store.acts import Act, Claimed
 
-from .conftest import HOUR, MINUTE, NUMBER, Lab, Ticket, account, claim, settled
+from .conftest import HOUR, MINUTE, NUMBER, Lab, Ticket, account, claim, deferred, settled
 
 RULES = account(windows=[[1, MINUTE]])
 
@@ -81,6 +81,34 @@ def test_a_claim_that_is_carried_out_after_the_next_one_opens_nothing(lab: Lab) 
     assert ids(found) == put[:2]
     assert lab.ready() == put[2:]
     assert {lab.record(each).attempt for each in put[:2]} == {1}
+
+
+def test_a_claim_that_is_carried_out_twice_opens_nothing_the_second_time(lab: Lab) -> None:
+    put = lab.put(4)
+    act = claim(most=2, ticket=Ticket("pump"))
+    found = lab.run(act)
+
+    lose(lab, act)
+
+    assert ids(found) == put[:2]
+    assert lab.ready() == put[2:]
+    assert {lab.record(each).attempt for each in put[:2]} == {1}
+    lab.check()
+
+
+def test_an_attempt_that_another_pump_opened_since_is_left_alone(lab: Lab) -> None:
+    message_id = lab.put_one()
+    slow, other = Ticket("slow"), Ticket("other")
+    lose(lab, claim(ticket=slow))
+    lab.pass_time(MINUTE)
+    lab.sweep()
+    lab.defer(deferred(message_id, reason="proved not to have left"))
+    second = lab.claim(ticket=other)
+
+    found = lab.claim(ticket=slow)
+
+    assert (ids(second), ids(found)) == ([message_id], [])
+    assert (lab.status(message_id), lab.record(message_id).attempt) == ("submitting", 2)
 
 
 def test_the_windows_of_what_is_taken_back_are_given_back(lab: Lab) -> None:

@@ -197,6 +197,17 @@ def test_a_stale_entry_of_another_account_is_only_tidied_up(lab: Lab) -> None:
     assert (lab.status(message_id), lab.open("a")) == ("submitting", {})
 
 
+def test_a_stale_entry_of_a_settled_message_is_only_tidied_up(lab: Lab) -> None:
+    message_id = lab.put_one()
+    lab.claim()
+    lab.settle(settled(message_id))
+    lab.raw.zadd(keys.OPEN + "a", {message_id: 1})
+    before = lab.record(message_id)
+
+    assert lab.sweep().lost == []
+    assert (lab.record(message_id), lab.open()) == (before, {})
+
+
 def test_a_sweep_of_an_idle_store_does_nothing(lab: Lab) -> None:
     found = lab.sweep()
 

@@ -33,7 +33,7 @@ def settings(**vendor: Any) -> Settings:
 
 def unpacked(found: Settings, stream: Stream = Stream.OTP) -> list[dict[str, Any]]:
     packed = limits.pack(stream, found, vendors.load_all(found))
-    accounts: list[dict[str, Any]] = msgspec.msgpack.decode(packed)
+    accounts: list[dict[str, Any]] = msgspec.msgpack.decode(packed)["accounts"]
     return accounts
 
 
@@ -56,6 +56,7 @@ def test_an_account_has_its_adapters_limits_where_the_settings_name_none() -> No
         "windows": [[1, 60_000], [15, 0]],
         "learns": True,
         "interval": 0,
+        "share": 0.0,
         "burst": 50.0,
         "concurrency": 0,
         "life": 17_000,
@@ -99,7 +100,7 @@ def test_an_attempt_lives_as_long_as_the_call_and_the_grace() -> None:
         ("texts", "", "", 70, True),
         ("texts", "otp", "", 70, True),
         ("texts", "", "forms", 70, False),
-        ("texts", "", "", 1001, False),
+        ("texts", "", "", 1041, False),
         ("forms", "", "", 70, False),
         ("forms", "otp", "", 70, True),
         ("forms", "own", "forms", 70, True),

@@ -28,12 +28,15 @@ def send(scheduler: Ticks, name: str) -> None:
     scheduler.apply_entry(scheduler.schedule[name], producer=scheduler.producer)
 
 
-def test_there_are_two_ticks_each_second_and_they_carry_nothing(app: Any) -> None:
+def test_the_ticks_come_often_and_carry_nothing(app: Any) -> None:
     scheduler = Ticks(app)
 
-    assert {entry.task for entry in scheduler.schedule.values()} == {Task.RELEASE, Task.SWEEP}
+    every = {
+        entry.task: entry.schedule.run_every.total_seconds()
+        for entry in scheduler.schedule.values()
+    }
+    assert every == {Task.RELEASE: 1.0, Task.SWEEP: 1.0, Task.RESOLVE: 2.0, Task.PROBE: 10.0}
     for entry in scheduler.schedule.values():
-        assert entry.schedule.run_every.total_seconds() == 1.0
         assert (entry.args, entry.kwargs) == ((), {})
         assert entry.options["queue"] == TICKS
         assert 0 < entry.options["expires"] < PATIENCE
@@ -43,7 +46,7 @@ def test_there_are_two_ticks_each_second_and_they_carry_nothing(app: Any) -> Non
 def test_a_tick_goes_to_its_queue(app: Any, raw: "redis.Redis") -> None:
     scheduler = Ticks(app)
 
-    send(scheduler, "sweep")
+    send(scheduler, Task.SWEEP)
 
     assert raw.llen(TICKS) == 1
     scheduler.close()
@@ -55,11 +58,11 @@ def test_no_tick_is_sent_while_ten_wait_and_they_go_on_when_one_is_taken(
     scheduler = Ticks(app)
 
     for _ in range(30):
-        send(scheduler, "release")
+        send(scheduler, Task.RELEASE)
     full = raw.llen(TICKS)
     raw.rpop(TICKS)
-    send(scheduler, "release")
-    send(scheduler, "release")
+    send(scheduler, Task.RELEASE)
+    send(scheduler, Task.RELEASE)
 
     assert full == 10
     assert raw.llen(TICKS) == 10
@@ -68,11 +71,11 @@ def test_no_tick_is_sent_while_ten_wait_and_they_go_on_when_one_is_taken(
 
 def test_ticks_go_on_after_their_connections_were_cut(app: Any, raw: "redis.Redis") -> None:
     scheduler = Ticks(app)
-    send(scheduler, "release")
+    send(scheduler, Task.RELEASE)
 
     raw.client_kill_filter(_type="normal", skipme=True)
     for _ in range(3):
-        send(scheduler, "release")
+        send(scheduler, Task.RELEASE)
 
     assert int(raw.llen(TICKS)) >= 2
     scheduler.close()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 
+from worker import limits
 from worker.contract.errors import StoreError
 from worker.contract.keys import ready
 from worker.contract.record import Content
@@ -625,7 +626,9 @@ async def test_a_claim_without_an_answer_is_taken_back_as_the_pump_stops(world: 
         pump.pump.stop()
         raise StoreError("Redis did not answer in time")
 
-    await run(acts.claim(Stream.OTP, 1, b"\x90", evade=False))  # the script is there from now on
+    await run(
+        acts.claim(Stream.OTP, 0, limits.pack(Stream.OTP, pump.settings, pump.vendors))
+    )  # the script is there from now on
     pump.store.run = once  # type: ignore[method-assign]
 
     await pump.pump_once()

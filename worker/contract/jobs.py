@@ -15,6 +15,8 @@ class Task(StrEnum):
     SUBMIT = "sms.submit"  #: pump one stream
     RELEASE = "sms.release"  #: move what is due to its ready list
     SWEEP = "sms.sweep"  #: lost attempts, lost rings
+    RESOLVE = "sms.resolve"  #: unknown messages
+    PROBE = "sms.probe"  #: accounts that are left alone
 
 
 TICKS = "sms.ticks"  #: the queue of beat's periodic tasks

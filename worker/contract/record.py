@@ -49,6 +49,7 @@ class Record(msgspec.Struct, array_like=True):
     avoid: list[str] | dict[str, str] = []  #: accounts that proved not to take it
     trail: list[list[int | str]] | dict[str, str] = []
     #: [time, what, account, code or reason] a step, the last 24; an empty Lua table is a map
+    counted: int = 0  #: when our own caps counted it, once for all its attempts
 
     def __repr__(self) -> str:
         return f"Record(status={self.status.value!r}, account={self.account!r})"

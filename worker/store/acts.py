@@ -27,6 +27,7 @@ class Act(Generic[T]):
     read: Callable[[Any], T]
     afresh: "Callable[[], Act[T]] | None" = None
     #: how to ask again where the connection broke; None: with the very same words
+    durable: bool = False  #: must outlive what the ``durability`` setting says, before it counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,8 @@ class Deferred:
     reason: str = ""
     blocked: str = ""  #: ms or "day" for which the number is blocked at the account
     windows: bytes = b""
+    resend: Literal["", "same", "any"] = ""
+    #: without proof that it was not taken: by the same account only, or by any; keeps its slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def accept(
     def read(answers: list[bytes]) -> list[Accepted]:
         return [_accepted(own, answer) for own, answer in zip(ids, answers, strict=True)]
 
-    return Act(scripts.load("accept"), args, read)
+    return Act(scripts.load("accept"), args, read, durable=True)
 
 
 def _accepted(own: str, answer: bytes) -> Accepted:
@@ -154,10 +157,8 @@ def _accepted(own: str, answer: bytes) -> Accepted:
     return Accepted(answer[1:].decode(), "duplicate" if answer[:1] == b"=" else "conflict")
 
 
-def claim(
-    stream: Stream, most: int, accounts: bytes, *, evade: bool, ticket: Ticket | None = None
-) -> Act[Claimed]:
-    """Claim up to ``most`` messages; ``accounts`` as worker.limits packs them.
+def claim(stream: Stream, most: int, plan: bytes, *, ticket: Ticket | None = None) -> Act[Claimed]:
+    """Claim up to ``most`` messages; ``plan`` as worker.limits packs it.
 
     With a ticket, the next claim takes back what an answer that never came had opened; without
     one, the sweep finds it.
@@ -166,15 +167,15 @@ def claim(
     turn = ticket.turn if ticket else 0
 
     def afresh() -> Act[Claimed]:
-        return claim(stream, most, accounts, evade=evade, ticket=ticket)
+        return claim(stream, most, plan, ticket=ticket)
 
     def read(answer: list[Any]) -> Claimed:
         if ticket:
             ticket.answered = max(ticket.answered, turn)
-        return Claimed(answer[0] / 1000, answer[1], _messages(answer[2:]))
+        return Claimed(answer[0] / 1000, answer[1], messages(answer[2:]))
 
-    args = (_RING, str(stream), most, accounts, int(evade), drawn)
-    return Act(scripts.load("claim"), args, read, afresh)
+    args = (_RING, str(stream), most, plan, drawn)
+    return Act(scripts.load("claim"), args, read, afresh, durable=True)
 
 
 def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
@@ -207,6 +208,7 @@ def defer(items: Iterable[Deferred]) -> Act[list[str]]:
             item.reason[:_REASON],
             item.blocked,
             item.windows,
+            item.resend,
         )
     return Act(scripts.load("defer"), args, lambda answer: [found.decode() for found in answer])
 
@@ -225,7 +227,7 @@ def sweep(most: int) -> Act[Swept]:
     return Act(
         scripts.load("sweep"),
         (_RING, most, *Stream),
-        lambda answer: Swept(answer[0], _messages(answer[1:])),
+        lambda answer: Swept(answer[0], messages(answer[1:])),
     )
 
 
@@ -252,6 +254,7 @@ def find(message_ids: list[str]) -> Act[list[Record | None]]:
     return Act(scripts.load("find"), message_ids, read)
 
 
-def _messages(flat: list[bytes]) -> list[tuple[str, Record]]:
+def messages(flat: list[bytes]) -> list[tuple[str, Record]]:
+    """Read ids and records as the scripts return them, one after the other."""
     pairs = zip(flat[::2], flat[1::2], strict=True)
     return [(message_id.decode(), record.decode(packed)) for message_id, packed in pairs]

@@ -44,8 +44,8 @@ def _read(name: str) -> str:
 @cache
 def _names() -> str:
     named = (
-        *("MESSAGE", "ONCE", "READY", "WAITING", "OPEN", "ACCOUNTS", "RATE", "NUMBER"),
-        *("VENDOR_ID", "AWAKE", "HELP", "RINGS"),
+        *("MESSAGE", "ONCE", "READY", "WAITING", "OPEN", "ACCOUNTS", "STATE", "NUMBER"),
+        *("VENDOR_ID", "AWAKE", "HELP", "RINGS", "UNKNOWN", "DEAD"),
     )
     constants = {name: getattr(keys, name) for name in named} | {
         "QUEUE": jobs.queue(""),

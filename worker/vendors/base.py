@@ -139,6 +139,7 @@ class Vendor(ABC):
     codes: ClassVar[Mapping[str, Code]] = {}  #: the vendor's own; one not listed is REFUSED
     batch: ClassVar[int] = 1  #: recipients that one call may carry
     max_length: int  #: characters of a text with its signature; an option of this name wins
+    signature_counts: bool = True  #: towards max_length
     templates_only: bool = False  #: carries a template's form, never a free text
     needs_signature: ClassVar[bool] = False  #: the text itself must begin with 【signature】
     form_keys: ClassVar[tuple[str, ...]] = ()  #: what a template's form for this vendor must have

@@ -99,10 +99,11 @@ class Adapter(Pushed):
     ) -> None:
         super().__init__(name, account, clock)
         self.templates_only = self.option("api") == "v2"
+        self.signature_counts = self.flag("signature_in_text")
         self.reported = self.flag("send_message_id")  # without an id nothing joins a callback
 
     def refuse(self, message: Outgoing) -> str | None:
-        inside = self.flag("signature_in_text")  # else it does not count either
+        inside = self.signature_counts
         return super().refuse(message if inside else replace(message, signature=""))
 
     def submit(self, messages: Sequence[Outgoing]) -> Call[list[Submission]]:

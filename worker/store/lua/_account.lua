@@ -4,11 +4,27 @@
 local CONCURRENT = 50 -- ms after which a look for a free slot is worth it, where only answers free one
 local LOOK = 2000 -- ms before the end of its validity at which a message is looked at for the last time
 
-local function look_up_rates(accounts, stream)
+-- How many attempts may be open at once: what is set, what was learned from complaints (it grows
+-- back within some twenty seconds), and one where the next is a probe.
+local function most_open(account, limit, limited, now)
+  local most = account.concurrency > 0 and account.concurrency or math.huge
+  if limit then
+    most = math.min(most, limit + (now - limited) / 1000 * math.max(1, limit * 0.05))
+  end
+  return account.half and 1 or math.max(1, math.floor(most))
+end
+
+local function look_up_rates(accounts, stream, now)
   for _, account in ipairs(accounts) do
-    local kept = redis.call('HMGET', RATE .. account.name, 'tat', 'queued:' .. stream)
-    account.tat, account.queued = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
-    account.open = account.concurrency > 0 and redis.call('ZCARD', OPEN .. account.name) or 0
+    local kept = redis.call('HMGET', STATE .. account.name, 'tat', 'bulk', 'queued:' .. stream,
+      'down', 'half', 'limit', 'limited')
+    account.tat, account.bulk = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
+    account.queued, account.down = tonumber(kept[3]) or 0, tonumber(kept[4]) or 0
+    account.half = kept[5]
+    local limit, limited = tonumber(kept[6]), tonumber(kept[7])
+    local counts = account.concurrency > 0 or account.half or limit
+    account.open = counts and redis.call('ZCARD', OPEN .. account.name) or 0
+    account.most = most_open(account, limit, limited, now)
   end
 end
 
@@ -17,7 +33,8 @@ local function keep_rates(accounts, stream, now)
     if account.used then
       redis.call('SADD', ACCOUNTS, account.name)
       if account.interval > 0 or account.queued > now then
-        redis.call('HSET', RATE .. account.name, 'tat', string.format('%.3f', account.tat),
+        redis.call('HSET', STATE .. account.name, 'tat', string.format('%.3f', account.tat),
+          'bulk', string.format('%.3f', account.bulk),
           'queued:' .. stream, string.format('%.3f', account.queued))
       end
     end
@@ -26,13 +43,33 @@ end
 
 -- The time at which the account has a free slot again; nil when it has one now.
 local function busy_until(account, now)
-  if account.concurrency > 0 and account.open >= account.concurrency then
+  if account.down > now then
+    return account.down
+  end
+  if account.open >= account.most then
     return now + CONCURRENT
   end
-  if account.interval > 0 and account.tat - account.burst > now then
-    return math.ceil(account.tat - account.burst)
+  if account.interval > 0 then
+    local free = account.tat
+    if account.share > 0 then -- the rest of the rate is otp's
+      free = math.max(free, account.bulk)
+    end
+    if free - account.burst > now then
+      return math.ceil(free - account.burst)
+    end
   end
   return nil
+end
+
+local function count_rate(account, now)
+  account.open = account.open + 1
+  account.used = true
+  if account.interval > 0 then
+    account.tat = math.max(account.tat, now) + account.interval
+    if account.share > 0 then
+      account.bulk = math.max(account.bulk, now) + account.interval / (1 - account.share)
+    end
+  end
 end
 
 -- The time at which the first of them has a free slot; nil when one has it now.
@@ -55,23 +92,40 @@ local function carries(account, record)
   return not account.templates_only or account.templates[record[TEMPLATE]] == true
 end
 
--- The accounts that may carry a record; only where each turned it down before, those.
+-- The accounts that may carry a record; only where each turned it down before, those, the one
+-- that did so longest ago first.
 local function candidates(accounts, record)
   local fresh, others = {}, {}
   for _, account in ipairs(accounts) do
     if carries(account, record) then
-      local list = avoids(record, account.name) and others or fresh
-      list[#list + 1] = account
+      local turned_down = avoids(record, account.name)
+      if turned_down then
+        others[#others + 1] = {account = account, turn = turned_down}
+      else
+        fresh[#fresh + 1] = account
+      end
     end
   end
-  return #fresh > 0 and fresh or others
+  if #fresh > 0 then
+    return fresh
+  end
+  table.sort(others, function(one, other) return one.turn < other.turn end)
+  for index, each in ipairs(others) do
+    others[index] = each.account
+  end
+  return others
 end
 
 -- A place behind the others of the stream that wait for the same busy account, so that they don't
 -- all come back for its next slot; who came back and found it taken gets one at the front. Never
 -- so late that its validity would be over before anybody looks.
 local function place(record, account, free)
-  local step = account.interval > 0 and account.interval or CONCURRENT / account.concurrency
+  local step = account.interval
+  if step == 0 then
+    step = CONCURRENT / math.min(account.most, CONCURRENT)
+  elseif account.share > 0 then
+    step = step / (1 - account.share)
+  end
   local due
   if record[REASON] == BUSY then
     due = math.max(free, (account.front or 0) + step)

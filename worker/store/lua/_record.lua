@@ -2,6 +2,8 @@
 
 local BUSY = 'every account that can carry it is busy'
 
+local FIRST_LOOK = 5000 -- ms after which an unknown message is looked at: a late answer may come yet
+
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,9 +35,17 @@ local function note(trail, step)
 end
 
 -- Move a record on, if the life of a message allows it; returns whether it did.
-local function move(record, status, now, reason, code)
+local function move(id, record, status, now, reason, code)
   if not FOLLOWS[record[STATUS]][status] then
     return false
+  end
+  if record[STATUS] == 'unknown' then
+    redis.call('ZREM', UNKNOWN, id)
+  elseif status == 'unknown' then
+    redis.call('ZADD', UNKNOWN, now + FIRST_LOOK, id)
+  end
+  if status == 'rejected' or status == 'expired' then
+    redis.call('ZADD', DEAD, now, id)
   end
   record[STATUS], record[UPDATED], record[REASON] = status, now, reason or ''
   if code then
@@ -55,22 +65,32 @@ end
 -- Put a record aside until a time, or end it where that is past its validity.
 local function park(id, record, due, now, reason, code)
   if due >= record[EXPIRES] then
-    return move(record, 'expired', now, reason, code)
+    return move(id, record, 'expired', now, reason, code)
   end
   if due <= now then
     redis.call('RPUSH', READY .. record[STREAM], id)
-    return move(record, 'accepted', now, reason, code)
+    return move(id, record, 'accepted', now, reason, code)
   end
   record[DUE] = due
   redis.call('ZADD', WAITING, due, id)
-  return move(record, 'scheduled', now, reason, code)
+  return move(id, record, 'scheduled', now, reason, code)
 end
 
+-- The turn in which an account turned the record down last, 1 for the first; nil for never.
 local function avoids(record, account)
-  for _, name in ipairs(record[AVOID]) do
+  for turn, name in ipairs(record[AVOID]) do
     if name == account then
-      return true
+      return turn
     end
   end
-  return false
+  return nil
+end
+
+-- Remember that an account turned it down, as the last one of all.
+local function avoid(record, account)
+  local turn = avoids(record, account)
+  if turn then
+    table.remove(record[AVOID], turn)
+  end
+  record[AVOID][#record[AVOID] + 1] = account
 end

@@ -18,7 +18,7 @@ local function release(most, now)
     local record = load(id)
     if record and record[STATUS] == 'scheduled' then
       local busy = record[REASON] == BUSY
-      move(record, 'accepted', now, busy and BUSY or '')
+      move(id, record, 'accepted', now, busy and BUSY or '')
       save(id, record)
       if busy then
         front[#front + 1] = {ready = READY .. record[STREAM], id = id, waits = record[WAITS], at = #front}

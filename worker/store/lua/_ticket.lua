@@ -15,7 +15,7 @@ local function undo(id, attempt, windows, now)
   close(id, record)
   give_back(record, windows[record[ACCOUNT]] or {}, 0, now)
   record[ATTEMPTS] = record[ATTEMPTS] - 1
-  move(record, 'accepted', now, 'the claim was not answered')
+  move(id, record, 'accepted', now, 'the claim was not answered')
   save(id, record)
   redis.call('LPUSH', READY .. record[STREAM], id)
 end

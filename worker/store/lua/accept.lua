@@ -26,7 +26,7 @@ local function store(at)
   local record = {
     status, stream, ARGV[at + 4], ARGV[at + 5], tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]),
     ARGV[at + 8], ARGV[at + 9], ARGV[at + 10], now, due, expires, now,
-    0, 0, 0, '', 0, '', '', '', 0, {}, {},
+    0, 0, 0, '', 0, '', '', '', 0, {}, {}, 0,
   }
   local kept = expires - now + retention
   if not redis.call('SET', MESSAGE .. id, cmsgpack.pack(record), 'NX', 'PX', kept) then
@@ -50,12 +50,13 @@ for at = 4, #ARGV, 12 do
       if first ~= id then
         answer = (said == digest and '=' or '!') .. first
       end
-    else
-      redis.call('SET', ONCE .. key, id .. ' ' .. digest, 'PX', memory)
     end
   end
   if answer == '' then
     store(at)
+    if key ~= '' then
+      redis.call('SET', ONCE .. key, id .. ' ' .. digest, 'PX', memory)
+    end
   end
   answers[#answers + 1] = answer
 end

@@ -12,7 +12,7 @@ local waiting = record[STATUS] == 'accepted' or record[STATUS] == 'scheduled'
 if not waiting then
   return {'', record[STATUS]}
 end
-move(record, 'cancelled', now, 'by the producer')
+move(id, record, 'cancelled', now, 'by the producer')
 redis.call('ZREM', WAITING, id)
 save(id, record)
 return {'1', record[STATUS]}

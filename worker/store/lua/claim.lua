@@ -2,32 +2,31 @@
 -- its limits or from none, and write the attempt with its deadline. Only then may a byte leave.
 -- A message that does not fit is put aside until the moment it will; when no account of the
 -- stream has a free slot, the rest stays in the list and the answer says when to come back.
--- uses: record ring release window account ticket
+-- uses: record ring release window cap account ticket
 -- ARGV[1] the envelope's template
 -- ARGV[2] stream
 -- ARGV[3] how many at the most
--- ARGV[4] the stream's accounts, best first, as MessagePack; each {name, max_length,
---         templates_only, templates = {name = true}, windows = {{count, ms or 0 for a day}, ...},
---         learns, interval = ms between two submits or 0, burst = ms, concurrency or 0,
---         life = ms until the attempt counts as lost}
--- ARGV[5] '1' where a capped message may go to the next account at once
--- ARGV[6] "pump turn answered", the ticket, or ''
+-- ARGV[4] the plan as MessagePack: {accounts, best first; evade: a capped message may go to the next
+--         account at once; caps = {number, prefix, tag} = windows of our own; quiet = {begin, end in
+--         minutes of the day, ms of spread} or false}. A window is {count, ms or 0 for a day}. Each
+--         account: {name, max_length, templates_only, templates = {name = true}, windows, learns,
+--         interval = ms between two submits or 0, share of the rate that this stream may not use,
+--         burst = ms, concurrency or 0, life = ms until the attempt counts as lost}
+-- ARGV[5] "pump turn answered", the ticket, or ''
 -- returns {ms until the next slot or 0, ids left in the list, then id and record of each message
 --         looked at}; those whose status is submitting are the caller's to submit
 
 local envelope, stream, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local accounts, evade = cmsgpack.unpack(ARGV[4]), ARGV[5] == '1'
-local pump, turn, answered = string.match(ARGV[6], '^(%S+) (%d+) (%d+)$')
+local plan = cmsgpack.unpack(ARGV[4])
+local accounts, evade = plan.accounts, plan.evade
+local pump, turn, answered = string.match(ARGV[5], '^(%S+) (%d+) (%d+)$')
 local now = clock()
 local ready = READY .. stream
 local answer, opened, seen, pause = {0, 0}, {}, 0, nil
 
-local function open(id, record, account, key, memory)
-  if account.interval > 0 then
-    account.tat = math.max(account.tat, now) + account.interval
-  end
-  account.open = account.open + 1
-  account.used = true
+local function open(id, record, account, key, memory, caps)
+  count_rate(account, now)
+  take_caps(record, caps, now)
   record[SLOT] = 0
   if #account.windows > 0 then
     take(key, memory, account.windows, now)
@@ -39,13 +38,22 @@ local function open(id, record, account, key, memory)
   redis.call('ZADD', OPEN .. account.name, record[DEADLINE], id)
   opened[#opened + 1] = id
   opened[#opened + 1] = record[ATTEMPT]
-  return move(record, 'submitting', now)
+  return move(id, record, 'submitting', now)
 end
 
 -- Decide about one record; returns false where the claim must stop before it.
 local function decide(id, record)
   if now >= record[EXPIRES] then
-    return move(record, 'expired', now, 'validity is over')
+    return move(id, record, 'expired', now, 'validity is over')
+  end
+  local quiet = quiet_until(id, record, plan.quiet, now)
+  if quiet then
+    return park(id, record, quiet, now, 'quiet hours')
+  end
+  local caps, free_at = caps_of(record, plan.caps, now)
+  if free_at then
+    record[WAITS], record[ACCOUNT] = record[WAITS] + 1, ''
+    return park(id, record, free_at, now, 'our own cap is reached')
   end
   local list, slot, capped = candidates(accounts, record), nil, nil
   for _, account in ipairs(list) do
@@ -57,7 +65,7 @@ local function decide(id, record)
     end
     local free = busy_until(account, now)
     if not at and not free then
-      return open(id, record, account, key, memory)
+      return open(id, record, account, key, memory, caps)
     elseif not at then
       slot = (not slot or free < slot.at) and {at = free, account = account} or slot
     else
@@ -69,7 +77,7 @@ local function decide(id, record)
   end
   if not slot and not capped then
     record[ACCOUNT] = ''
-    return move(record, 'rejected', now, 'no account can carry it')
+    return move(id, record, 'rejected', now, 'no account can carry it')
   end
   pause = slot and all_busy_until(accounts, now)
   if pause then
@@ -89,7 +97,7 @@ if pump then
     return {0, redis.call('LLEN', ready)}
   end
 end
-look_up_rates(accounts, stream)
+look_up_rates(accounts, stream, now)
 local _, woken = release(most, now)
 for other in pairs(woken) do
   if other ~= stream then

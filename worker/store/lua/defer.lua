@@ -2,10 +2,11 @@
 -- the number's windows is given back, and the message waits for another try, or expires.
 -- uses: record ring window
 -- ARGV[1] the envelope's template
--- ARGV[2..] nine an attempt: id, attempt's number, ms to wait or 'day' for the next midnight in
+-- ARGV[2..] ten an attempt: id, attempt's number, ms to wait or 'day' for the next midnight in
 --           Asia/Shanghai, '1' where the attempt counts, '1' where the account is to be avoided,
 --           code, reason, ms or 'day' for which the number is blocked at the account or '', windows
---           of the account as MessagePack or ''
+--           of the account as MessagePack or '', '' or for an unknown message that is submitted again
+--           without proof: 'same' (by this account only) or 'any'; its slot stays taken then
 -- returns one status an attempt, '' where nothing changed
 
 local envelope, now = ARGV[1], clock()
@@ -27,13 +28,20 @@ local function defer(at)
     return ''
   end
   close(id, record)
-  give_back(record, unpacked(ARGV[at + 8]), blocked ~= '' and moment(blocked) or 0, now)
+  if ARGV[at + 9] == '' then
+    give_back(record, unpacked(ARGV[at + 8]), blocked ~= '' and moment(blocked) or 0, now)
+  elseif ARGV[at + 9] == 'same' then
+    record[PIN] = record[ACCOUNT]
+  end
+  if blocked ~= '' then -- our windows let pass what the vendor did not: people should know
+    redis.call('HINCRBY', STATE .. record[ACCOUNT], 'drift:' .. ARGV[at + 5], 1)
+  end
   if ARGV[at + 3] ~= '1' then
     record[ATTEMPTS] = record[ATTEMPTS] - 1
     record[WAITS] = record[WAITS] + 1
   end
-  if ARGV[at + 4] == '1' and not avoids(record, record[ACCOUNT]) then
-    record[AVOID][#record[AVOID] + 1] = record[ACCOUNT]
+  if ARGV[at + 4] == '1' then
+    avoid(record, record[ACCOUNT])
   end
   park(id, record, moment(ARGV[at + 2]), now, ARGV[at + 6], ARGV[at + 5])
   save(id, record)
@@ -43,7 +51,7 @@ local function defer(at)
   return record[STATUS]
 end
 
-for at = 2, #ARGV, 9 do
+for at = 2, #ARGV, 10 do
   answers[#answers + 1] = defer(at)
 end
 for stream in pairs(woken) do

@@ -1,13 +1,13 @@
 -- Settle attempts: write what became of them. Forward only, and only by the attempt that is the
 -- record's last one, so that a late, doubled or lost answer leaves one truth.
--- uses: record window
+-- uses: record window breaker
 -- ARGV[1] ms that a vendor's id is remembered for its reports
 -- ARGV[2..] seven an attempt: id, attempt's number, status, vendor's id, code, reason, windows of
 --           the account as MessagePack or ''
 -- returns one number an attempt: 1 written, 0 nothing changed
 
 local memory, now = ARGV[1], clock()
-local answers = {}
+local answers, taken = {}, {}
 
 -- The vendor counts from the moment it took the message, which is not later than now: by moving
 -- our slot here, our window can't end before the vendor's does.
@@ -35,7 +35,7 @@ local function settle(at)
   if record[STATUS] == 'accepted' or record[STATUS] == 'scheduled' then
     return 0 -- this attempt was deferred; the next one has a number of its own
   end
-  local moved = move(record, status, now, ARGV[at + 5], ARGV[at + 4])
+  local moved = move(id, record, status, now, ARGV[at + 5], ARGV[at + 4])
   -- Where a report overtook the answer, the status is further on; the vendor's id is still news.
   local news = status == 'submitted' and vendor_id ~= '' and record[VENDOR_MESSAGE_ID] == ''
   if not moved and not news then
@@ -45,14 +45,24 @@ local function settle(at)
   if vendor_id ~= '' then
     index(id, record, vendor_id)
   end
-  if status == 'submitted' and windows ~= '' and record[SLOT] > 0 then
-    shift(record, cmsgpack.unpack(windows))
+  if windows ~= '' and record[SLOT] > 0 then
+    if status == 'submitted' then
+      shift(record, cmsgpack.unpack(windows))
+    elseif status == 'rejected' then
+      give_back(record, cmsgpack.unpack(windows), 0, now)
+    end
   end
+  taken[record[ACCOUNT]] = taken[record[ACCOUNT]] or status == 'submitted'
   save(id, record)
   return 1
 end
 
 for at = 2, #ARGV, 7 do
   answers[#answers + 1] = settle(at)
+end
+for account, took in pairs(taken) do
+  if took then
+    mend(account)
+  end
 end
 return answers

@@ -16,7 +16,7 @@ for _, account in ipairs(redis.call('SMEMBERS', ACCOUNTS)) do
     redis.call('ZREM', OPEN .. account, id)
     if record and record[STATUS] == 'submitting' and record[ACCOUNT] == account then
       close(id, record)
-      move(record, 'unknown', now, 'no answer by its deadline')
+      move(id, record, 'unknown', now, 'no answer by its deadline')
       answer[#answer + 1] = id
       answer[#answer + 1] = save(id, record)
     end

@@ -1,0 +1,110 @@
+"""The acts that look after accounts and troubled messages: breakers, unknowns, dead letters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from worker.contract import jobs
+from worker.contract.record import Record
+from worker.store import scripts
+from worker.store.acts import Act, messages
+
+_RING = jobs.envelope()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """How an account does, as all processes know it. Times in ms since 1970."""
+
+    name: str
+    open: int  #: attempts open now
+    down: int = 0  #: until when it is left alone; 0: it is not
+    probing: bool = False  #: the next message is a probe
+    why: str = ""
+    strikes: int = 0  #: probes that failed, one after the other
+    limit: int = 0  #: attempts in flight that its last complaint left; 0: none
+    drift: dict[str, int] = field(default_factory=dict)
+    #: throttle code -> how often a number was throttled there that our windows let pass
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    now: int  #: Redis's clock
+    accounts: list[AccountState]
+
+
+def trip(account: str, seconds: float, most: float, why: str) -> Act[int]:
+    """Leave an account alone for a while; returns until when, 0 where it is already."""
+    args = (account, int(seconds * 1000), int(most * 1000), why)
+    return Act(scripts.load("trip"), args, int)
+
+
+def mend(account: str) -> Act[bool]:
+    """Use an account again whose probe passed."""
+    return Act(scripts.load("mend"), (account,), lambda answer: answer == 1)
+
+
+def slow(account: str) -> Act[int]:
+    """Halve what may be in flight at an account; returns the limit, 0 where it was just halved."""
+    return Act(scripts.load("slow"), (account,), int)
+
+
+def states(accounts: Sequence[str]) -> Act[States]:
+    """Read how accounts do."""
+
+    def read(answer: list[Any]) -> States:
+        rows = zip(accounts, answer[1::2], answer[2::2], strict=True)
+        return States(answer[0], [_state(name, flat, count) for name, flat, count in rows])
+
+    return Act(scripts.load("states"), tuple(accounts), read)
+
+
+def _state(name: str, flat: list[bytes], count: int) -> AccountState:
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    found = {key.decode(): value.decode() for key, value in pairs}
+    return AccountState(
+        name,
+        count,
+        down=int(found.get("down", 0)),
+        probing="half" in found,
+        why=found.get("why", ""),
+        strikes=int(found.get("strikes", 0)),
+        limit=int(found.get("limit", 0)),
+        drift={
+            key.removeprefix("drift:"): int(value)
+            for key, value in found.items()
+            if key.startswith("drift:")
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowns:
+    now: int
+    messages: list[tuple[str, Record]]
+
+
+def unknowns(most: int, lease: float) -> Act[Unknowns]:
+    """Take unknown messages that are to be looked at now; ``lease`` in seconds."""
+    return Act(
+        scripts.load("unknowns"),
+        (most, int(lease * 1000)),
+        lambda answer: Unknowns(answer[0], messages(answer[1:])),
+    )
+
+
+def look(message_id: str, attempt: int, seconds: float | None, note: str) -> Act[bool]:
+    """Look at an unknown message again after ``seconds``; None: it stays unknown."""
+    wait = "" if seconds is None else str(int(seconds * 1000))
+    return Act(scripts.load("look"), (message_id, attempt, wait, note), lambda found: found == 1)
+
+
+def dead(since: int, offset: int, most: int) -> Act[list[tuple[str, Record]]]:
+    """List dead letters, the newest first; ``since`` in ms since 1970."""
+    return Act(scripts.load("dead"), (since, offset, most), messages)
+
+
+def replay(message_id: str, new_id: str, *, validity: float, retention: float) -> Act[bool]:
+    """Send a dead letter again as a new message; times in seconds."""
+    args = (_RING, message_id, new_id, int(validity * 1000), int(retention * 1000))
+    return Act(scripts.load("replay"), args, bool)

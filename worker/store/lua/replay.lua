@@ -1,0 +1,27 @@
+-- Replay a dead letter: a new message that says the same, and the old one leaves the list. Done
+-- twice it does nothing more.
+-- uses: record ring
+-- ARGV[1] the envelope's template
+-- ARGV[2] id of the dead letter
+-- ARGV[3] id of the new message
+-- ARGV[4] its validity in ms
+-- ARGV[5] retention: ms that its record outlives its validity
+-- returns '1'; '' where it is no dead letter (any more), or its text was removed
+
+local dead, id, now = ARGV[2], ARGV[3], clock()
+local record = load(dead)
+if not record or record[CONTENT] == '' or redis.call('ZREM', DEAD, dead) == 0 then
+  return ''
+end
+note(record[TRAIL], {now, 'replayed', '', 'as ' .. id})
+save(dead, record)
+local validity = tonumber(ARGV[4])
+local fresh = {
+  'accepted', record[STREAM], record[TO], record[CONTENT], record[LENGTH], record[SEGMENTS],
+  record[TEMPLATE], record[PIN], record[TAG], now, 0, now + validity, now,
+  0, 0, 0, '', 0, '', '', '', 0, {}, {{now, 'accepted', '', 'replay of ' .. dead}}, 0,
+}
+redis.call('SET', MESSAGE .. id, cmsgpack.pack(fresh), 'PX', validity + tonumber(ARGV[5]))
+redis.call('RPUSH', READY .. record[STREAM], id)
+ring(record[STREAM], ARGV[1], now)
+return '1'
