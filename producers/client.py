@@ -89,7 +89,8 @@ class Client(_Client):
         **seams: Any,
     ) -> None:
         super().__init__(redis_url, config, **seams)
-        self._store = Store(self._url, timeout=self.settings.store.timeout)
+        store = self.settings.store
+        self._store = Store(self._url, timeout=store.timeout, durability=store.durability)
 
     def send(
         self,
@@ -177,7 +178,8 @@ class AsyncClient(_Client):
         **seams: Any,
     ) -> None:
         super().__init__(redis_url, config, **seams)
-        self._store = AsyncStore(self._url, timeout=self.settings.store.timeout)
+        store = self.settings.store
+        self._store = AsyncStore(self._url, timeout=store.timeout, durability=store.durability)
 
     async def send(
         self,

@@ -35,7 +35,11 @@ class Process:
         self._vendors = vendors.load_all(settings)
         self._loop = Loop()
         self._transport = Transport()
-        self._store = AsyncStore(settings.redis_url, timeout=settings.store.timeout)
+        self._store = AsyncStore(
+            settings.redis_url,
+            timeout=settings.store.timeout,
+            durability=settings.store.durability,
+        )
         self._pump: Pump | None = None
         parts = (settings, self._vendors, self._store, self._transport)
         self._resolver = Resolver(*parts)

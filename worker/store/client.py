@@ -7,7 +7,7 @@ where a connection broke, an act is sent once more on another one, as long as ti
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from worker.contract.errors import SettingsError, StoreError
+from worker.contract.settings import Durability
 from worker.store.acts import Act
 
 T = TypeVar("T")
@@ -44,11 +45,43 @@ def _readable() -> Iterator[None]:
         raise SettingsError("redis_url", "not an address like redis://host:6379/0") from error
 
 
+def _waiting(durability: Durability, timeout: float) -> tuple[str | int, ...] | None:
+    """Return the command that waits until what was written may count; None for memory."""
+    milliseconds = int(timeout * 800)  # less than the call's own time
+    if durability is Durability.FSYNC:
+        return ("WAITAOF", 1, 0, milliseconds)
+    if durability is Durability.REPLICA:
+        return ("WAIT", 1, milliseconds)
+    return None
+
+
+def _queue(pipe: Any, *commands: Iterable[Any]) -> None:
+    for command in commands:
+        pipe.execute_command(*command)
+
+
+def _durable(answers: list[Any], durability: Durability) -> Any:
+    """Return the script's answer, if its writes are as safe as they must be; raise StoreError."""
+    answer, kept = answers
+    if (kept[0] if isinstance(kept, list) else kept) < 1:
+        raise StoreError(f"Redis did not make it durable ({durability}) in time")
+    return answer
+
+
 class Store:
     """The store for synchronous callers. Safe to share between threads."""
 
-    def __init__(self, url: str, *, timeout: float = 2.0, connections: int = 64) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 2.0,
+        connections: int = 64,
+        durability: Durability = Durability.MEMORY,
+    ) -> None:
         self._timeout = timeout
+        self._durability = durability
+        self._wait = _waiting(durability, timeout)
         with _readable():
             # A pool that waits: the usual one refuses the call that finds every connection busy.
             pool = redis.BlockingConnectionPool.from_url(
@@ -76,9 +109,16 @@ class Store:
 
     def _send(self, act: Act[T]) -> Any:
         try:
-            return self._redis.evalsha(act.script.digest, 0, *act.args)
+            return self._execute(act, "EVALSHA", act.script.digest)
         except NoScriptError:
-            return self._redis.eval(act.script.source, 0, *act.args)
+            return self._execute(act, "EVAL", act.script.source)
+
+    def _execute(self, act: Act[T], command: str, script: str) -> Any:
+        if not act.durable or self._wait is None:
+            return self._redis.execute_command(command, script, 0, *act.args)
+        with self._redis.pipeline(transaction=False) as pipe:  # one connection: WAIT is about it
+            _queue(pipe, (command, script, 0, *act.args), self._wait)
+            return _durable(pipe.execute(), self._durability)
 
     @property
     def redis(self) -> "redis.Redis":
@@ -92,8 +132,17 @@ class Store:
 class AsyncStore:
     """The store for one event loop."""
 
-    def __init__(self, url: str, *, timeout: float = 2.0, connections: int = 16) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 2.0,
+        connections: int = 16,
+        durability: Durability = Durability.MEMORY,
+    ) -> None:
         self._timeout = timeout
+        self._durability = durability
+        self._wait = _waiting(durability, timeout)
         with _readable():
             pool = redis.asyncio.BlockingConnectionPool.from_url(
                 url,
@@ -121,9 +170,16 @@ class AsyncStore:
 
     async def _send(self, act: Act[T]) -> Any:
         try:
-            return await self._redis.evalsha(act.script.digest, 0, *act.args)
+            return await self._execute(act, "EVALSHA", act.script.digest)
         except NoScriptError:
-            return await self._redis.eval(act.script.source, 0, *act.args)
+            return await self._execute(act, "EVAL", act.script.source)
+
+    async def _execute(self, act: Act[T], command: str, script: str) -> Any:
+        if not act.durable or self._wait is None:
+            return await self._redis.execute_command(command, script, 0, *act.args)
+        async with self._redis.pipeline(transaction=False) as pipe:  # one connection, as above
+            _queue(pipe, (command, script, 0, *act.args), self._wait)
+            return _durable(await pipe.execute(), self._durability)
 
     @property
     def redis(self) -> "redis.asyncio.Redis":
