@@ -115,7 +115,7 @@ class Store:
 
     def _execute(self, act: Act[T], command: str, script: str) -> Any:
         if not act.durable or self._wait is None:
-            return self._redis.execute_command(command, script, 0, *act.args)
+            return self._redis.execute_command(command, script, 0, *act.args)  # type: ignore[no-untyped-call]
         with self._redis.pipeline(transaction=False) as pipe:  # one connection: WAIT is about it
             _queue(pipe, (command, script, 0, *act.args), self._wait)
             return _durable(pipe.execute(), self._durability)
@@ -176,7 +176,7 @@ class AsyncStore:
 
     async def _execute(self, act: Act[T], command: str, script: str) -> Any:
         if not act.durable or self._wait is None:
-            return await self._redis.execute_command(command, script, 0, *act.args)
+            return await self._redis.execute_command(command, script, 0, *act.args)  # type: ignore[no-untyped-call]
         async with self._redis.pipeline(transaction=False) as pipe:  # one connection, as above
             _queue(pipe, (command, script, 0, *act.args), self._wait)
             return _durable(await pipe.execute(), self._durability)
