@@ -19,6 +19,10 @@ NUMBER = PREFIX + "n:"  # + account:number: string, the windows' memory; the lon
 VENDOR_ID = PREFIX + "v:"  # + account:vendor id:number: string, our id; 72 h
 AWAKE = PREFIX + "awake:"  # + stream: string, a pump will look again; one second
 HELP = PREFIX + "help:"  # + stream: string, another pump was called; a quarter of a second
+CLAIMED = PREFIX + "claimed:"  # + pump: string, its last claim and what that opened; an hour
+SPOOL = PREFIX + "spool"  # stream, what vendors handed us, raw; until parsed
+UNREADABLE = PREFIX + "unreadable"  # stream, pages no parser understands; until somebody acts
+INBOUND = PREFIX + "inbound"  # stream, inbound messages; the last hundred thousand
 RINGS = PREFIX + "rings"  # integer, the rings so far (their ids); for ever
 
 

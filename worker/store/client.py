@@ -181,6 +181,14 @@ class AsyncStore:
             _queue(pipe, (command, script, 0, *act.args), self._wait)
             return _durable(await pipe.execute(), self._durability)
 
+    async def command(self, *words: str | bytes | int) -> Any:
+        """Send one plain command; raise StoreError within the time-out."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise _store_error(error) from error
+
     @property
     def redis(self) -> "redis.asyncio.Redis":
         """The connection itself, for what only looks."""

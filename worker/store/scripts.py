@@ -15,8 +15,6 @@ from worker.contract import jobs, keys
 from worker.contract.record import Record
 from worker.contract.status import FOLLOWS
 
-CLAIMED = keys.PREFIX + "claimed:"  # + pump: string, its last claim and what that opened; an hour
-
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 
 
@@ -45,12 +43,9 @@ def _read(name: str) -> str:
 def _names() -> str:
     named = (
         *("MESSAGE", "ONCE", "READY", "WAITING", "OPEN", "ACCOUNTS", "STATE", "NUMBER"),
-        *("VENDOR_ID", "AWAKE", "HELP", "RINGS", "UNKNOWN", "DEAD"),
+        *("VENDOR_ID", "AWAKE", "HELP", "RINGS", "UNKNOWN", "DEAD", "CLAIMED"),
     )
-    constants = {name: getattr(keys, name) for name in named} | {
-        "QUEUE": jobs.queue(""),
-        "CLAIMED": CLAIMED,
-    }
+    constants = {name: getattr(keys, name) for name in named} | {"QUEUE": jobs.queue("")}
     lines = [f"local {name} = '{value}'" for name, value in constants.items()]
     fields = Record.__struct_fields__
     numbers = ", ".join(str(number) for number in range(1, len(fields) + 1))
