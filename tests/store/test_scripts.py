@@ -106,7 +106,6 @@ def test_every_key_has_the_same_name_in_the_scripts() -> None:
     for name, value in vars(keys).items():
         if name.isupper() and name != "PREFIX" and isinstance(value, str):
             assert f"local {name} = '{value}'\n" in names
-    assert f"local CLAIMED = '{keys.CLAIMED}'\n" in names
     assert "local QUEUE = 'sms.'\n" in names
 
 
@@ -116,7 +115,7 @@ def test_no_key_is_the_beginning_of_another() -> None:
         value
         for name, value in vars(keys).items()
         if name.isupper() and name != "PREFIX" and isinstance(value, str)
-    ] + [keys.CLAIMED]
+    ]
 
     assert all(value.startswith(keys.PREFIX) for value in found)
     for one in found:

@@ -41,11 +41,11 @@ def _read(name: str) -> str:
 
 @cache
 def _names() -> str:
-    named = (
-        *("MESSAGE", "ONCE", "READY", "WAITING", "OPEN", "ACCOUNTS", "STATE", "NUMBER"),
-        *("VENDOR_ID", "AWAKE", "HELP", "RINGS", "UNKNOWN", "DEAD", "CLAIMED"),
-    )
-    constants = {name: getattr(keys, name) for name in named} | {"QUEUE": jobs.queue("")}
+    constants = {
+        name: value
+        for name, value in vars(keys).items()
+        if name.isupper() and isinstance(value, str) and name != "PREFIX"
+    } | {"QUEUE": jobs.queue("")}
     lines = [f"local {name} = '{value}'" for name, value in constants.items()]
     fields = Record.__struct_fields__
     numbers = ", ".join(str(number) for number in range(1, len(fields) + 1))
