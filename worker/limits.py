@@ -64,6 +64,7 @@ def pack(
                 "prefix": _pairs(settings.brake.prefix),
                 "tag": _pairs(settings.brake.tag),
             },
+            "suppress": stream is Stream.MARKETING,  # the others are exempt: wanted or asked for
             "quiet": [quiet.begins, quiet.ends, int(own.spread * 1000)] if quiet else False,
         }
     )

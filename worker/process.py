@@ -11,7 +11,9 @@ from worker.contract.errors import StoreError
 from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
+from worker.intake import Intake
 from worker.loop import Loop
+from worker.polls import Poller
 from worker.probe import Prober
 from worker.pump import Pump
 from worker.resolve import Resolver
@@ -44,6 +46,8 @@ class Process:
         parts = (settings, self._vendors, self._store, self._transport)
         self._resolver = Resolver(*parts)
         self._prober = Prober(*parts)
+        self._poller = Poller(*parts)
+        self._intake = Intake(settings, self._vendors, self._store)
 
     def start(self) -> None:
         """Start the loop and open what it needs."""
@@ -106,6 +110,15 @@ class Process:
     def probe(self) -> int:
         """Probe accounts that are left alone; returns how many are used again."""
         return self._loop.run(self._prober.round())
+
+    def poll(self) -> int:
+        """Poll what is to be polled; returns how many pages had something."""
+        pages = self._loop.run(self._poller.round())
+        return pages + self.intake() if pages else 0
+
+    def intake(self) -> int:
+        """Parse what stands in the spool; returns how many pages."""
+        return self._loop.run(self._intake.round())
 
     def stopping(self) -> None:
         """Claim nothing more from now on; callable from a signal handler."""

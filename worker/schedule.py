@@ -16,6 +16,8 @@ _EVERY = {  # seconds
     Task.SWEEP: 1.0,
     Task.RESOLVE: 2.0,
     Task.PROBE: 10.0,
+    Task.POLL: 2.0,
+    Task.INTAKE: 1.0,
 }
 
 SCHEDULE = {

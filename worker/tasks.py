@@ -40,3 +40,15 @@ def resolve() -> int:
 def probe() -> int:
     """Ask accounts that are left alone whether they are well; returns how many are used again."""
     return _process().probe()
+
+
+@shell.app.task(name=Task.POLL.value)
+def poll() -> int:
+    """Poll the vendors that want to be asked; returns how many pages had something."""
+    return _process().poll()
+
+
+@shell.app.task(name=Task.INTAKE.value)
+def intake() -> int:
+    """Parse what stands in the spool; returns how many pages."""
+    return _process().intake()

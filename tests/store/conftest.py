@@ -71,7 +71,7 @@ def account(name: str = "a", **rules: object) -> dict[str, object]:
 def pack(*accounts: dict[str, object], evade: bool = False, **plan: object) -> bytes:
     """A stream's plan, as worker.limits packs it: no caps of our own, no quiet hours."""
     caps: dict[str, list[object]] = {"number": [], "prefix": [], "tag": []}
-    plain = {"accounts": accounts, "evade": evade, "caps": caps, "quiet": False}
+    plain = {"accounts": accounts, "evade": evade, "caps": caps, "quiet": False, "suppress": False}
     assert plan.keys() <= plain.keys()
     return msgspec.msgpack.encode(plain | plan)
 

@@ -216,5 +216,5 @@ def test_many_waits_leave_what_the_vendors_said_in_the_trail(lab: Lab) -> None:
     found = lab.record(message_id)
     assert found.waits > 30
     assert [step[1] for step in trail(found)[:2]] == ["submitting", "scheduled"]
-    assert trail(found)[1][3] == "4007 "
+    assert trail(found)[1][3] == "4007\n"
     assert len(trail(found)) <= 6

@@ -37,7 +37,7 @@ def test_a_deferred_message_waits_and_its_attempt_is_closed(lab: Lab) -> None:
     assert answers == ["scheduled"]
     assert found.due == found.updated + 5000 == lab.waiting()[message_id]
     assert (found.code, found.reason, found.deadline) == ("21", "too fast", 0)
-    assert trail(found)[-1] == [found.updated, "scheduled", "a", "21 too fast"]
+    assert trail(found)[-1] == [found.updated, "scheduled", "a", "21\ntoo fast", found.due]
     assert lab.open() == {}
     lab.check()
 

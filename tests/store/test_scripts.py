@@ -9,7 +9,7 @@ import pytest
 from worker.contract import keys
 from worker.contract.record import Record
 from worker.contract.status import FOLLOWS, Status
-from worker.store import acts, care, scripts
+from worker.store import acts, arrivals, care, scripts
 
 LUA = {
     Path(each.name).stem: each.read_text(encoding="utf-8")
@@ -21,6 +21,7 @@ PARTS = sorted(name.removeprefix("_") for name in LUA if name.startswith("_"))
 COMMANDS = {
     *("GET", "SET", "DEL", "INCR", "TIME"),
     *("LLEN", "LPUSH", "LRANGE", "LTRIM", "RPUSH"),
+    *("EXISTS", "HEXISTS", "PEXPIRE", "PTTL", "SISMEMBER", "XADD"),
     *("HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET", "SADD", "SMEMBERS"),
     *("ZADD", "ZCARD", "ZRANGE", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZREM"),
 }
@@ -64,7 +65,7 @@ def test_a_script_is_short(name: str) -> None:
 
 @pytest.mark.parametrize("name", ACTS)
 def test_every_act_is_carried_out_by_somebody(name: str) -> None:
-    sources = (Path(str(each.__file__)) for each in (acts, care))
+    sources = (Path(str(each.__file__)) for each in (acts, arrivals, care))
     source = "".join(path.read_text(encoding="utf-8") for path in sources)
 
     assert f'scripts.load("{name}")' in source

@@ -36,7 +36,7 @@ def test_a_taken_message_is_submitted_and_its_attempt_closed(lab: Lab) -> None:
     assert answers == [True]
     assert (found.status, found.vendor_message_id) == ("submitted", "v1")
     assert (found.code, found.reason, found.deadline) == ("0", "taken", 0)
-    assert trail(found)[-1] == [found.updated, "submitted", "a", "0 taken"]
+    assert trail(found)[-1] == [found.updated, "submitted", "a", "0\ntaken"]
     assert lab.open() == {}
 
 

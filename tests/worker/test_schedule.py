@@ -35,7 +35,14 @@ def test_the_ticks_come_often_and_carry_nothing(app: Any) -> None:
         entry.task: entry.schedule.run_every.total_seconds()
         for entry in scheduler.schedule.values()
     }
-    assert every == {Task.RELEASE: 1.0, Task.SWEEP: 1.0, Task.RESOLVE: 2.0, Task.PROBE: 10.0}
+    assert every == {
+        Task.RELEASE: 1.0,
+        Task.SWEEP: 1.0,
+        Task.INTAKE: 1.0,
+        Task.POLL: 2.0,
+        Task.RESOLVE: 2.0,
+        Task.PROBE: 10.0,
+    }
     for entry in scheduler.schedule.values():
         assert (entry.args, entry.kwargs) == ((), {})
         assert entry.options["queue"] == TICKS

@@ -17,6 +17,8 @@ class Task(StrEnum):
     SWEEP = "sms.sweep"  #: lost attempts, lost rings
     RESOLVE = "sms.resolve"  #: unknown messages
     PROBE = "sms.probe"  #: accounts that are left alone
+    POLL = "sms.poll"  #: reports and inbound messages, where the vendor wants to be asked
+    INTAKE = "sms.intake"  #: what stands in the spool
 
 
 TICKS = "sms.ticks"  #: the queue of beat's periodic tasks

@@ -22,6 +22,13 @@ HELP = PREFIX + "help:"  # + stream: string, another pump was called; a quarter 
 CLAIMED = PREFIX + "claimed:"  # + pump: string, its last claim and what that opened; an hour
 SPOOL = PREFIX + "spool"  # stream, what vendors handed us, raw; until parsed
 UNREADABLE = PREFIX + "unreadable"  # stream, pages no parser understands; until somebody acts
+EARLY = PREFIX + "early:"  # + account:number: hash, vendor's id -> report without a message; 72 h
+LOST = PREFIX + "lost:"  # + account:number: string, id of the message whose answer was lost; 72 h
+SUPPRESSED = PREFIX + "suppressed:"  # + "all" or account or signature: set of numbers; for ever
+HEARD = PREFIX + "heard:"  # + account and what it is known by: an inbound message's mark; 72 h
+LAST = PREFIX + "last:"  # + number: string, our last message to it; 72 h
+POLLED = PREFIX + "polled:"  # + account:kind: string, when it was polled last, ms; for ever
+LEASE = PREFIX + "lease:"  # + account:kind: string, who polls it now; the call's time-out
 INBOUND = PREFIX + "inbound"  # stream, inbound messages; the last hundred thousand
 RINGS = PREFIX + "rings"  # integer, the rings so far (their ids); for ever
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.contract import jobs
+from worker.contract import jobs, record
 from worker.contract.record import Record
 from worker.store import scripts
 from worker.store.acts import Act, messages
@@ -25,6 +25,8 @@ class AccountState:
     limit: int = 0  #: attempts in flight that its last complaint left; 0: none
     drift: dict[str, int] = field(default_factory=dict)
     #: throttle code -> how often a number was throttled there that our windows let pass
+    drifted: int = 0  #: when that happened last
+    limited: int = 0  #: when ``limit`` was set: it grows back from then on
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def _state(name: str, flat: list[bytes], count: int) -> AccountState:
             for key, value in found.items()
             if key.startswith("drift:")
         },
+        drifted=int(found.get("drifted", 0)),
+        limited=int(found.get("limited", 0)),
     )
 
 
@@ -99,12 +103,53 @@ def look(message_id: str, attempt: int, seconds: float | None, note: str) -> Act
     return Act(scripts.load("look"), (message_id, attempt, wait, note), lambda found: found == 1)
 
 
-def dead(since: int, offset: int, most: int) -> Act[list[tuple[str, Record]]]:
-    """List dead letters, the newest first; ``since`` in ms since 1970."""
-    return Act(scripts.load("dead"), (since, offset, most), messages)
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """One page of them."""
+
+    now: int  #: Redis's clock; the next pages go no further, so that nothing comes twice
+    last: bool  #: no page follows
+    messages: list[tuple[str, Record]]
+
+
+def dead(
+    since: int, offset: int = 0, most: int = 500, *, until: int | None = None
+) -> Act[DeadLetters]:
+    """Read a page of dead letters, the newest first; ``since`` and ``until`` in ms since 1970."""
+    return Act(
+        scripts.load("dead"),
+        (since, "+inf" if until is None else until, offset, most),
+        lambda answer: DeadLetters(answer[0], answer[1] == 1, messages(answer[2:])),
+    )
 
 
 def replay(message_id: str, new_id: str, *, validity: float, retention: float) -> Act[bool]:
     """Send a dead letter again as a new message; times in seconds."""
     args = (_RING, message_id, new_id, int(validity * 1000), int(retention * 1000))
-    return Act(scripts.load("replay"), args, bool)
+    return Act(scripts.load("replay"), args, bool, durable=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """A message and what else is known of it. Times in ms since 1970."""
+
+    now: int  #: Redis's clock
+    record: Record
+    look: int = 0  #: when it is looked at as unknown; 0: never again
+    dead: bool = False  #: it is a dead letter
+    down: dict[str, tuple[int, str]] = field(default_factory=dict)
+    #: the accounts that are left alone: until when, and why
+
+
+def explain(message_id: str, accounts: Sequence[str]) -> Act[Circumstances | None]:
+    """Read what it takes to explain one message; None: no such message."""
+
+    def read(answer: list[Any]) -> Circumstances | None:
+        if not answer:
+            return None
+        now, packed, look, is_dead, *rest = answer
+        rows = zip(accounts, rest[::2], rest[1::2], strict=True)
+        down = {name: (until, why.decode()) for name, until, why in rows if until > now}
+        return Circumstances(now, record.decode(packed), look, is_dead == 1, down)
+
+    return Act(scripts.load("explain"), (message_id, *accounts), read)

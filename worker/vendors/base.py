@@ -293,6 +293,11 @@ class Vendor(ABC):
         del raw
         return False
 
+    def empty(self, raw: Raw) -> bool:
+        """Return whether a polled page surely holds nothing."""
+        del raw
+        return False
+
     def verify(self, raw: Raw) -> bool:
         """Return whether a callback is genuine, as far as this vendor lets us tell."""
         del raw

@@ -136,6 +136,12 @@ class Adapter(Pushed):
         except Unreadable:
             return False
 
+    def empty(self, raw: Raw) -> bool:
+        try:
+            return not _items(raw)
+        except Unreadable:
+            return False
+
     def verify(self, raw: Raw) -> bool:
         """Tell the platform's push by the token in our address, or by the address it comes from.
 

@@ -1,6 +1,6 @@
 -- Our own caps: what one number may get of a stream over all vendors, and the brakes against SMS
 -- pumping, per prefix of seven digits and per tag. A message counts once, at its first attempt.
--- And the quiet hours, in which nothing of a stream leaves. Needs the parts: record window.
+-- The quiet hours, in which nothing of a stream leaves, and the numbers that opted out. Needs the parts: record window.
 
 -- The caps that a record comes under, and the time at which it fits them all; nil: now.
 local function caps_of(record, caps, now)
@@ -52,4 +52,23 @@ local function quiet_until(id, record, quiet, now)
   end
   local chance = tonumber(string.sub(redis.sha1hex(id), 1, 8), 16) / 4294967296
   return math.max(over, math.min(math.floor(over + chance * spread), record[EXPIRES] - 2000))
+end
+
+-- Our own rules, before any account is asked: opt-outs, quiet hours, caps. Returns the caps that
+-- the record comes under, and whether it is held back.
+local function gate(id, record, plan, now)
+  local digits = string.sub(record[TO], -11)
+  if plan.suppress and redis.call('SISMEMBER', SUPPRESSED .. 'all', digits) == 1 then
+    return nil, move(id, record, 'suppressed', now, 'the recipient opted out')
+  end
+  local quiet = quiet_until(id, record, plan.quiet, now)
+  if quiet then
+    return nil, park(id, record, quiet, now, 'quiet hours')
+  end
+  local caps, free_at = caps_of(record, plan.caps, now)
+  if free_at then
+    record[WAITS], record[ACCOUNT] = record[WAITS] + 1, ''
+    return nil, park(id, record, free_at, now, 'our own cap is reached')
+  end
+  return caps, false
 end

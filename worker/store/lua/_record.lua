@@ -4,6 +4,8 @@ local BUSY = 'every account that can carry it is busy'
 
 local FIRST_LOOK = 5000 -- ms after which an unknown message is looked at: a late answer may come yet
 
+local REPORTED = 259200000 -- ms within which a report may name a message whose answer was lost
+
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -43,16 +45,22 @@ local function move(id, record, status, now, reason, code)
     redis.call('ZREM', UNKNOWN, id)
   elseif status == 'unknown' then
     redis.call('ZADD', UNKNOWN, now + FIRST_LOOK, id)
+    redis.call('SET', LOST .. record[ACCOUNT] .. ':' .. string.sub(record[TO], -11), id, 'PX', REPORTED)
   end
   if status == 'rejected' or status == 'expired' then
     redis.call('ZADD', DEAD, now, id)
+    for _, old in ipairs(redis.call('ZRANGE', DEAD, 0, 1)) do -- as many go as come: it can't grow on
+      if redis.call('EXISTS', MESSAGE .. old) == 0 then
+        redis.call('ZREM', DEAD, old)
+      end
+    end
   end
   record[STATUS], record[UPDATED], record[REASON] = status, now, reason or ''
   if code then
     record[CODE] = code
   end
-  local said = (code and code ~= '' and code .. ' ' or '') .. (reason or '')
-  note(record[TRAIL], {now, status, record[ACCOUNT], said})
+  local said = (code and code ~= '' and code .. '\n' or '') .. (reason or '')
+  note(record[TRAIL], {now, status, record[ACCOUNT], said, status == 'scheduled' and record[DUE] or nil})
   return true
 end
 

@@ -28,6 +28,9 @@ local function store(at)
     ARGV[at + 8], ARGV[at + 9], ARGV[at + 10], now, due, expires, now,
     0, 0, 0, '', 0, '', '', '', 0, {}, {}, 0,
   }
+  if due > 0 then
+    record[TRAIL] = {{now, status, '', '', due}}
+  end
   local kept = expires - now + retention
   if not redis.call('SET', MESSAGE .. id, cmsgpack.pack(record), 'NX', 'PX', kept) then
     return

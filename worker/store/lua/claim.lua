@@ -8,8 +8,9 @@
 -- ARGV[3] how many at the most
 -- ARGV[4] the plan as MessagePack: {accounts, best first; evade: a capped message may go to the next
 --         account at once; caps = {number, prefix, tag} = windows of our own; quiet = {begin, end in
---         minutes of the day, ms of spread} or false}. A window is {count, ms or 0 for a day}. Each
---         account: {name, max_length, templates_only, templates = {name = true}, windows, learns,
+--         minutes of the day, ms of spread} or false; suppress: heed opt-outs}. A window is
+--         {count, ms or 0 for a day}. Each account: {name, max_length, templates_only,
+--         templates = {name = true}, windows, learns,
 --         interval = ms between two submits or 0, share of the rate that this stream may not use,
 --         burst = ms, concurrency or 0, life = ms until the attempt counts as lost}
 -- ARGV[5] "pump turn answered", the ticket, or ''
@@ -46,14 +47,9 @@ local function decide(id, record)
   if now >= record[EXPIRES] then
     return move(id, record, 'expired', now, 'validity is over')
   end
-  local quiet = quiet_until(id, record, plan.quiet, now)
-  if quiet then
-    return park(id, record, quiet, now, 'quiet hours')
-  end
-  local caps, free_at = caps_of(record, plan.caps, now)
-  if free_at then
-    record[WAITS], record[ACCOUNT] = record[WAITS] + 1, ''
-    return park(id, record, free_at, now, 'our own cap is reached')
+  local caps, held = gate(id, record, plan, now)
+  if held then
+    return true
   end
   local list, slot, capped = candidates(accounts, record), nil, nil
   for _, account in ipairs(list) do

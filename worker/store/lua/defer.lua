@@ -35,6 +35,7 @@ local function defer(at)
   end
   if blocked ~= '' then -- our windows let pass what the vendor did not: people should know
     redis.call('HINCRBY', STATE .. record[ACCOUNT], 'drift:' .. ARGV[at + 5], 1)
+    redis.call('HSET', STATE .. record[ACCOUNT], 'drifted', string.format('%.0f', now))
   end
   if ARGV[at + 3] ~= '1' then
     record[ATTEMPTS] = record[ATTEMPTS] - 1

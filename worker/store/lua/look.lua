@@ -2,7 +2,8 @@
 -- uses: record
 -- ARGV[1] id
 -- ARGV[2] attempt's number
--- ARGV[3] ms until the next look; '' for none: it stays unknown until a report says more
+-- ARGV[3] ms until the next look; '' for none: it stays unknown until a report says more (and on
+--         the list until its record is gone, so that people can count it)
 -- ARGV[4] what was found, for its trail; '' for nothing
 -- returns 1, or 0 where it is unknown no more
 
@@ -11,11 +12,8 @@ local record = load(id)
 if not record or record[STATUS] ~= 'unknown' or record[ATTEMPT] ~= tonumber(ARGV[2]) then
   return 0
 end
-if ARGV[3] == '' then
-  redis.call('ZREM', UNKNOWN, id)
-else
-  redis.call('ZADD', UNKNOWN, now + tonumber(ARGV[3]), id)
-end
+local wait = tonumber(ARGV[3]) or redis.call('PTTL', MESSAGE .. id) + 1000
+redis.call('ZADD', UNKNOWN, now + wait, id)
 if ARGV[4] ~= '' then
   record[UPDATED], record[REASON] = now, ARGV[4]
   note(record[TRAIL], {now, 'unknown', record[ACCOUNT], ARGV[4]})

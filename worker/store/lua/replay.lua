@@ -1,5 +1,5 @@
 -- Replay a dead letter: a new message that says the same, and the old one leaves the list. Done
--- twice it does nothing more.
+-- twice it does nothing more; asked again with the same new id (an answer was lost) it says yes.
 -- uses: record ring
 -- ARGV[1] the envelope's template
 -- ARGV[2] id of the dead letter
@@ -10,6 +10,9 @@
 
 local dead, id, now = ARGV[2], ARGV[3], clock()
 local record = load(dead)
+if redis.call('EXISTS', MESSAGE .. id) == 1 then
+  return '1'
+end
 if not record or record[CONTENT] == '' or redis.call('ZREM', DEAD, dead) == 0 then
   return ''
 end

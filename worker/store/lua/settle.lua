@@ -1,6 +1,6 @@
 -- Settle attempts: write what became of them. Forward only, and only by the attempt that is the
 -- record's last one, so that a late, doubled or lost answer leaves one truth.
--- uses: record window breaker
+-- uses: record window breaker report
 -- ARGV[1] ms that a vendor's id is remembered for its reports
 -- ARGV[2..] seven an attempt: id, attempt's number, status, vendor's id, code, reason, windows of
 --           the account as MessagePack or ''
@@ -24,6 +24,7 @@ local function index(id, record, vendor_id)
   local number = string.sub(record[TO], -11)
   record[VENDOR_MESSAGE_ID] = vendor_id
   redis.call('SET', VENDOR_ID .. record[ACCOUNT] .. ':' .. vendor_id .. ':' .. number, id, 'PX', memory)
+  redis.call('SET', LAST .. number, id, 'PX', memory)
 end
 
 local function settle(at)
@@ -54,6 +55,9 @@ local function settle(at)
   end
   taken[record[ACCOUNT]] = taken[record[ACCOUNT]] or status == 'submitted'
   save(id, record)
+  if vendor_id ~= '' then
+    adopt_early(id, record, vendor_id, now)
+  end
   return 1
 end
 
