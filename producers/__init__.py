@@ -4,6 +4,7 @@ Neither Celery nor aiohttp is loaded by it.
 """
 
 from producers.client import AsyncClient, Client
+from producers.life import Life
 from producers.snapshot import Snapshot
 from worker.contract.errors import (
     BatchError,
@@ -22,6 +23,7 @@ __all__ = [
     "BatchError",
     "Client",
     "ConflictError",
+    "Life",
     "Message",
     "MessageError",
     "NotFoundError",

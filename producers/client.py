@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from producers.ids import new_id
 from producers.intake import Batch, Intake
+from producers.life import Life
 from producers.snapshot import Snapshot
 from worker import vendors
 from worker.contract import settings as reading
@@ -16,8 +17,9 @@ from worker.contract.message import Message
 from worker.contract.record import Record
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
-from worker.store import acts
+from worker.store import acts, care
 from worker.store.acts import Accepted, Act, Entry
+from worker.store.care import Circumstances
 from worker.store.client import AsyncStore, Store
 
 _CHUNK = 500  # messages an accept carries: some milliseconds of Redis's one thread
@@ -50,13 +52,22 @@ class _Client:
             self.settings = reading.load(config, redis_url=redis_url)
             url = self.settings.redis_url
         self._url = url
-        self._intake = Intake(
-            self.settings, vendors.load_all(self.settings), clock=clock, new_id=new_id
-        )
+        self._vendors = vendors.load_all(self.settings)
+        self._intake = Intake(self.settings, self._vendors, clock=clock, new_id=new_id)
 
     def _accept(self, entries: list[Entry]) -> Act[list[Accepted]]:
         store = self.settings.store
         return acts.accept(entries, retention=store.retention, idempotency=store.idempotency)
+
+    def _explain(self, message_id: str) -> Act[Circumstances | None]:
+        return care.explain(_asked(message_id), tuple(self.settings.vendors))
+
+    def _life(self, message_id: str, found: Circumstances | None) -> Life:
+        if found is None:
+            raise NotFoundError(message_id)
+        vendor = self._vendors.get(found.record.account)
+        reported = vendor is None or vendor.reported
+        return Life.of(message_id, found, self.settings, reported=reported)
 
 
 def _one(answer: Accepted) -> str:
@@ -146,6 +157,10 @@ class Client(_Client):
         """Return what is known of a message; raise NotFoundError."""
         return _snapshot(message_id, self._store.run(acts.find([_asked(message_id)])))
 
+    def explain(self, message_id: str) -> Life:
+        """Return every step of a message and what comes next; raise NotFoundError."""
+        return self._life(message_id, self._store.run(self._explain(message_id)))
+
     def cancel(self, message_id: str) -> bool:
         """Take a message back; False where a vendor was asked already. Raises NotFoundError."""
         done, status = self._store.run(acts.cancel(_asked(message_id)))
@@ -226,6 +241,10 @@ class AsyncClient(_Client):
     async def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; see Client.status."""
         return _snapshot(message_id, await self._store.run(acts.find([_asked(message_id)])))
+
+    async def explain(self, message_id: str) -> Life:
+        """Return every step of a message; see Client.explain."""
+        return self._life(message_id, await self._store.run(self._explain(message_id)))
 
     async def cancel(self, message_id: str) -> bool:
         """Take a message back; see Client.cancel."""

@@ -50,10 +50,10 @@ class Snapshot:
             attempts=record.attempts,
             waits=record.waits,
             tag=record.tag,
-            created_at=_time(record.created),
-            updated_at=_time(record.updated),
-            send_at=_time(record.due) if record.due else None,
-            expires_at=_time(record.expires),
+            created_at=moment(record.created),
+            updated_at=moment(record.updated),
+            send_at=moment(record.due) if record.due else None,
+            expires_at=moment(record.expires),
         )
 
     @property
@@ -75,5 +75,6 @@ class Snapshot:
             raise KeyError(name) from None
 
 
-def _time(milliseconds: int) -> datetime:
+def moment(milliseconds: int) -> datetime:
+    """Return a stored time as people in China read it."""
     return datetime.fromtimestamp(milliseconds / 1000, _BEIJING)

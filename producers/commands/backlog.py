@@ -73,13 +73,13 @@ def stream(name: str, found: Pile) -> Check:
     text = f"{found.ready} ready{rings}"
     if found.ready and found.rings and found.ring_age > _PATIENCE:
         # A worker takes a ring at once, whatever it does with it: nobody listens there.
-        text += f", the oldest for {_age(found.ring_age)}"
+        text += f", the oldest for {age(found.ring_age)}"
         return error(check, text, f"start a worker with -Q {jobs.queue(name)}")
     if found.ready and not found.rings and not found.awake and found.head_age > _PATIENCE:
-        text += f", the first for {_age(found.head_age)}, and nobody was rung"
+        text += f", the first for {age(found.head_age)}, and nobody was rung"
         return error(check, text, "start beat: its sweep rings again")
     if found.ready and found.head_age > _LONG:
-        text += f", the first for {_age(found.head_age)}"
+        text += f", the first for {age(found.head_age)}"
         return warning(check, text, "limits or vendors hold it back: see xinshi vendors, the log")
     return ok(check, text)
 
@@ -90,10 +90,10 @@ def _waiting(store: Store, now: float) -> Check:
     if not first:
         return ok("waiting", "0 messages")
     late = now - float(first[0][1]) / 1000
-    found = f"{count} messages, the next in {_age(-late)}"
+    found = f"{count} messages, the next in {age(-late)}"
     if late <= _PATIENCE:
         return ok("waiting", f"{count} messages, the next is due" if late > 0 else found)
-    found = f"{count} messages, the oldest due {_age(late)} ago"
+    found = f"{count} messages, the oldest due {age(late)} ago"
     return error("waiting", found, f"start beat, and a worker with -Q {jobs.TICKS}")
 
 
@@ -116,7 +116,8 @@ def _ticks(store: Store) -> Check:
     return ok("ticks", f"{count} on {jobs.TICKS}")
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """Return how long ago something was, as people say it."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"

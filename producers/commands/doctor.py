@@ -6,13 +6,13 @@ from dataclasses import asdict
 import redis
 import rich_click as click
 
-from producers.commands import backlog, configuration, server
+from producers.commands import backlog, configuration, server, troubles
 from producers.commands.access import Access
 from producers.commands.checks import Check, error, worst
 from producers.commands.failure import FAILED, WORKED
 from producers.commands.output import json_option, put_columns, put_json
 from producers.commands.pages import Command
-from worker.contract.errors import SettingsError
+from worker.contract.errors import SettingsError, StoreError
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -28,7 +28,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 @json_option
 @click.pass_obj
 def doctor(access: Access, as_json: bool) -> int:
-    """Check settings, Redis and waiting work; say what to do."""
+    """Check settings, Redis, waiting work and accounts; say what to do."""
     checks = list(_checks(access))
     verdict = worst(checks)
     if as_json:
@@ -47,11 +47,12 @@ def _checks(access: Access) -> Iterator[Check]:
     yield from configuration.check(settings)
     store = access.store(settings)
     try:
-        found = list(server.check(store))
+        found = list(server.check(store, settings.store.durability))
         yield from found
         if found[0].verdict != "error":
             yield from backlog.check(store)
-    except (redis.RedisError, OSError) as problem:
+            yield from troubles.check(store, settings)
+    except (StoreError, redis.RedisError, OSError) as problem:
         yield error("redis", f"{type(problem).__name__} on the way", "run this again")
     finally:
         store.close()

@@ -9,17 +9,19 @@ import redis
 from producers.commands.checks import Check, error, ok, warning
 from worker.contract import keys
 from worker.contract.errors import StoreError
+from worker.contract.settings import Durability
 from worker.store import acts
 from worker.store.client import Store
 
 _OLDEST = (6, 2)
+_WAITAOF = (7, 2)  # from here on a server can wait for its disk
 _SLOW = 0.05  # seconds of an answer from a server nearby
 _DRIFT_WARNING, _DRIFT_ERROR = 1.0, 5.0
 _NEARLY_FULL = 0.9
 _NOBODY = "doctor"  # no message has this id
 
 
-def check(store: Store) -> Iterator[Check]:
+def check(store: Store, durability: Durability = Durability.MEMORY) -> Iterator[Check]:
     """Check the server; a first error means that nothing more can be asked."""
     try:
         store.run(acts.find([_NOBODY]))
@@ -35,6 +37,7 @@ def check(store: Store) -> Iterator[Check]:
         yield warning("redis", "it answers, but INFO is forbidden", "allow it for this user")
     else:
         yield from described(info, took)
+        yield durable(info, durability)
     yield writable(store)
     yield clock(offset(store))
 
@@ -44,7 +47,7 @@ def described(info: Mapping[str, Any], took: float) -> Iterator[Check]:
     version = str(info.get("redis_version", "0"))
     name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {version}"
     answer = f"{name}, answers in {took * 1000:.1f} ms"
-    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
+    if _version(info) < _OLDEST:
         yield error("redis", answer, "upgrade: 6.2 is the oldest that works")
     elif took > _SLOW:
         yield warning("redis", answer, "it should be near, and not be shared with slow commands")
@@ -77,6 +80,30 @@ def _persistence(info: Mapping[str, Any]) -> Check:
         if info.get(name, "ok") != "ok":
             return error("redis disk", f"{name} is {info[name]}", "look at the disk and its space")
     return ok("redis disk", "append-only file is on")
+
+
+def durable(info: Mapping[str, Any], wanted: Durability) -> Check:
+    """Judge whether the server can give what the ``durability`` setting asks for."""
+    check = "durability"
+    if wanted is Durability.REPLICA and not int(info.get("connected_slaves", 0)):
+        advice = "start a replica, or nothing is accepted and nothing claimed"
+        return error(check, "replica, but no replica is connected", advice)
+    if wanted is Durability.FSYNC and not _waits_for_aof(info):
+        advice = "upgrade to Redis 7.2 or Valkey: without WAITAOF nothing is accepted"
+        return error(check, "fsync, but this server has no WAITAOF", advice)
+    if wanted is Durability.FSYNC and not info.get("aof_enabled"):
+        advice = "set appendonly yes, or nothing is accepted and nothing claimed"
+        return error(check, "fsync, but there is no append-only file", advice)
+    return ok(check, str(wanted))
+
+
+def _waits_for_aof(info: Mapping[str, Any]) -> bool:
+    return "valkey_version" in info or _version(info) >= _WAITAOF
+
+
+def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
+    version = str(info.get("redis_version", "0"))
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
 def _workers(info: Mapping[str, Any]) -> Check:

@@ -1,18 +1,22 @@
-"""``xinshi vendors``: the accounts as the settings and the adapters make them."""
+"""``xinshi vendors``: the accounts as the settings and the adapters make them, and how they do."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import rich_click as click
 
 from producers.commands.access import Access
-from producers.commands.failure import WORKED
+from producers.commands.failure import WORKED, complain
 from producers.commands.output import json_option, put_json
 from producers.commands.pages import Command
+from producers.conditions import Condition, condition
 from worker import vendors as adapters
 from worker.contract.durations import Window
+from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
+from worker.store import care
 from worker.vendors.base import Vendor
 
 _PLENTY = 1000  # columns of a page that is no terminal: nothing is folded
@@ -24,25 +28,45 @@ _PLENTY = 1000  # columns of a page that is no terminal: nothing is folded
         "xinshi vendors",
         "xinshi --config /etc/xinshi.toml vendors --json",
     ),
-    codes="0 listed; 2 the settings are wrong",
+    codes="0 listed, with or without Redis; 2 the settings are wrong",
 )
 @json_option
 @click.pass_obj
 def vendors(access: Access, as_json: bool) -> int:
-    """List the vendor accounts: address, routes, limits, abilities.
+    """List the vendor accounts: how they do, address, routes, limits, abilities.
 
-    Credentials are never shown.
+    Credentials are never shown. Without Redis the accounts are listed all the same, their state
+    unknown.
     """
     settings = access.settings()
     found = [describe(settings, vendor) for vendor in adapters.load_all(settings).values()]
+    state = _conditions(access, settings, found)
     if as_json:
-        put_json(found)
+        put_json([each | state[each["name"]].to_dict() for each in found])
     elif found:
-        _table(found)
+        _table(found, state)
     else:
         where = settings.path or "there is no xinshi.toml"
         click.echo(f"no accounts in the settings ({where})", err=True)
     return WORKED
+
+
+def _conditions(
+    access: Access, settings: Settings, found: list[dict[str, Any]]
+) -> dict[str, Condition]:
+    """Ask the store how the accounts do; where it does not answer, say so once."""
+    if not found:
+        return {}
+    with closing(access.store(settings)) as store:
+        try:
+            states = store.run(care.states([each["name"] for each in found]))
+        except StoreError as error:
+            complain(f"how the accounts do is unknown: {error}")
+            return {each["name"]: Condition() for each in found}
+    return {
+        state.name: condition(state, states.now, each["limits"]["concurrency"])
+        for state, each in zip(states.accounts, found, strict=True)
+    }
 
 
 def describe(settings: Settings, vendor: Vendor) -> dict[str, Any]:
@@ -62,7 +86,7 @@ def describe(settings: Settings, vendor: Vendor) -> dict[str, Any]:
         "limits": {
             "per_number": list(vendor.per_number)
             if windows is None
-            else [_window(window) for window in windows],
+            else [window(each) for each in windows],
             "per_second": vendor.per_second if limits.per_second is None else limits.per_second,
             "concurrency": vendor.concurrency if limits.concurrency is None else limits.concurrency,
         },
@@ -74,31 +98,32 @@ def describe(settings: Settings, vendor: Vendor) -> dict[str, Any]:
     }
 
 
-def _window(window: Window) -> str:
-    return f"{window.count}/{f'{window.seconds:g}s' if window.seconds else 'day'}"
+def window(each: Window) -> str:
+    """Return a window as it is written in the settings."""
+    return f"{each.count}/{f'{each.seconds:g}s' if each.seconds else 'day'}"
 
 
-def _table(found: list[dict[str, Any]]) -> None:
+def _table(found: list[dict[str, Any]], state: Mapping[str, Condition]) -> None:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only the table pays for it
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("account", style="bold", no_wrap=True)
-    for heading in ("address and routes", "limits", "carries"):
+    for heading in ("state", "address and routes", "limits", "carries"):
         table.add_column(heading, overflow="fold")
     console = Console(markup=False, highlight=False, emoji=False)
     joint = "\n"
     if not console.is_terminal:
         console.width, joint = _PLENTY, ", "
     for each in found:
-        table.add_row(*(joint.join(cell) for cell in _cells(each)))
+        table.add_row(*(joint.join(cell) for cell in _cells(each, state[each["name"]])))
     with console.capture() as page:  # rich would end the process where the output is closed
         console.print(table)
     click.echo(page.get(), nl=False)
 
 
-def _cells(each: Mapping[str, Any]) -> tuple[list[str], ...]:
+def _cells(each: Mapping[str, Any], state: Condition) -> tuple[list[str], ...]:
     limits, timeouts, name = each["limits"], each["timeouts"], each["name"]
     routes = ", ".join(f"{stream} {place}" for stream, place in each["routes"].items())
     allowed = [f"{window} a number" for window in limits["per_number"]]
@@ -113,4 +138,12 @@ def _cells(each: Mapping[str, Any]) -> tuple[list[str], ...]:
         "reports" if each["reports"] else "no reports",
     ]
     adapter = [] if each["adapter"] == name else [each["adapter"]]
-    return ([name, *adapter], [each["base_url"], routes or "no route"], allowed, carries)
+    address = [each["base_url"], routes or "no route"]
+    return ([name, *adapter], _state(state), address, allowed, carries)
+
+
+def _state(state: Condition) -> list[str]:
+    cell = [state.text]
+    if state.open:
+        cell.append(f"{state.open} open")
+    return cell + [f"code {code} drifted {times} times" for code, times in state.drift.items()]

@@ -9,18 +9,23 @@ import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 import redis
 
-from producers import AsyncClient, Client, Message, Snapshot
+from producers import AsyncClient, Client, Life, Message, Snapshot
 from producers.cli import run
+from worker import limits, vendors
 from worker.contract import keys, record, settings
 from worker.contract.settings import Settings
-from worker.contract.status import Status
+from worker.contract.status import Status, Stream
+from worker.store import acts
+from worker.store.acts import Act, Deferred, Settled
+from worker.store.client import Store
 
+T = TypeVar("T")
 NUMBER = "13800138000"
 
 CONFIG = """
@@ -61,6 +66,9 @@ class Either:
 
     async def status(self, message_id: str) -> Snapshot:
         return await self._call("status", message_id)  # type: ignore[no-any-return]
+
+    async def explain(self, message_id: str) -> Life:
+        return await self._call("explain", message_id)  # type: ignore[no-any-return]
 
     async def cancel(self, message_id: str) -> bool:
         return await self._call("cancel", message_id)  # type: ignore[no-any-return]
@@ -153,6 +161,41 @@ def bare(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 def xinshi(bare: Xinshi, config: Path) -> Xinshi:
     """Run a command line with the settings of the suite."""
     return lambda *args, **kwargs: bare("--config", str(config), *args, **kwargs)
+
+
+@dataclass
+class Work:
+    """A worker's part, one act at a time, with the settings of the suite."""
+
+    settings: Settings
+    store: Store
+
+    def run(self, act: Act[T]) -> T:
+        return self.store.run(act)
+
+    def claim(self, stream: str = "notice") -> list[str]:
+        """Claim all that is ready; return the ids of those whose attempt is open."""
+        adapters = vendors.load_all(self.settings)
+        plan = limits.pack(Stream(stream), self.settings, adapters)
+        found = self.run(acts.claim(Stream(stream), 128, plan)).messages
+        return [each for each, found in found if found.status is Status.SUBMITTING]
+
+    def settle(self, message_id: str, status: str, attempt: int = 1, **more: Any) -> None:
+        item = Settled(id=message_id, attempt=attempt, status=Status(status), **more)
+        self.run(acts.settle([item], reports=72 * 3600))
+
+    def defer(self, message_id: str, attempt: int = 1, **more: Any) -> None:
+        fields: dict[str, Any] = {"wait": "0", "counts": True} | more
+        item = Deferred(id=message_id, attempt=attempt, **fields)
+        self.run(acts.defer([item]))
+
+
+@pytest.fixture
+def work(table: Settings, redis_url: str) -> Iterator[Work]:
+    """What a worker would do."""
+    store = Store(redis_url, timeout=10.0)
+    yield Work(table, store)
+    store.close()
 
 
 @pytest.fixture

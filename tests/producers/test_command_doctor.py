@@ -1,5 +1,6 @@
 """``xinshi doctor``: what it finds, and the judgements one by one."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ from producers.commands import backlog, server
 from producers.commands.backlog import Pile
 from producers.commands.checks import Check
 from worker.contract import jobs, keys, record
+from worker.contract.settings import Durability
 from worker.contract.status import Stream
+from worker.store import care
 from worker.store.client import Store
 from worker.store.embedded import free_port
 
@@ -271,3 +274,122 @@ def test_a_replica_cannot_be_written_to(raw: redis.Redis, store: Store) -> None:
     assert check.verdict == "error"
     assert "replica" in check.found
     assert server.writable(store).verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "change", "verdict"),
+    [
+        ("memory", {"aof_enabled": 0}, "ok"),
+        ("fsync", {}, "ok"),
+        ("fsync", {"aof_enabled": 0}, "error"),
+        ("fsync", {"redis_version": "7.0.15"}, "error"),
+        ("fsync", {"redis_version": "7.0.15", "valkey_version": "8.0.1"}, "ok"),
+        ("replica", {}, "error"),
+        ("replica", {"connected_slaves": 0}, "error"),
+        ("replica", {"connected_slaves": 1}, "ok"),
+    ],
+)
+def test_the_durability_asked_for_must_be_there(
+    wanted: str, change: dict[str, Any], verdict: str
+) -> None:
+    check = server.durable(HEALTHY | change, Durability(wanted))
+
+    assert check.verdict == verdict
+    assert bool(check.advice) == (verdict != "ok")
+
+
+def test_a_durability_that_the_server_lacks_is_an_error(xinshi: Xinshi, config: Path) -> None:
+    config.write_text(f'{config.read_text("utf-8")}\n[store]\ndurability = "replica"\n', "utf-8")
+
+    ran = xinshi("doctor", "--json")
+
+    assert ran.code == 1
+    assert found(ran)["durability"]["found"] == "replica, but no replica is connected"
+
+
+def test_an_account_left_alone_is_warned_of(xinshi: Xinshi, work: Any) -> None:
+    work.run(care.trip("main", 60, 900, "the balance is used up"))
+
+    ran = xinshi("doctor", "--json")
+
+    checks = found(ran)
+    assert checks["breaker main"]["verdict"] == "warning"
+    assert "left alone until" in checks["breaker main"]["found"]
+    assert checks["breaker main"]["found"].endswith("the balance is used up")
+    assert (ran.code, checks["accounts for marketing"]["verdict"]) == (1, "error")
+    assert "accounts for notice" not in checks  # forms is left
+    assert "breakers" not in checks
+
+
+def test_a_drift_names_the_limit_to_correct(xinshi: Xinshi, raw: redis.Redis) -> None:
+    raw.hset(f"{keys.STATE}forms", mapping={"drift:102": 3, "drifted": int(time.time() * 1000)})
+
+    ran = xinshi("doctor", "--json")
+
+    check = found(ran)["drift forms"]
+    assert (ran.code, check["verdict"]) == (0, "warning")
+    assert check["found"] == "code 102 throttled 3 times a number that our windows had let pass"
+    assert check["advice"] == (
+        "correct vendors.forms.limits.per_number, now 1/60s, 15/day; "
+        "the code means one within 60s or day"
+    )
+
+
+def test_a_drift_of_days_ago_is_history(xinshi: Xinshi, raw: redis.Redis) -> None:
+    long_ago = int((time.time() - 2 * 86400) * 1000)
+    raw.hset(f"{keys.STATE}forms", mapping={"drift:102": 3, "drifted": long_ago})
+
+    assert found(xinshi("doctor", "--json"))["drift"]["verdict"] == "ok"
+
+
+def test_a_throttled_number_leaves_its_time(xinshi: Xinshi, work: Any) -> None:
+    xinshi("send", NUMBER, "--text", "您好")
+    (message_id,) = work.claim()
+    work.defer(message_id, code="102", blocked="60000")
+
+    check = found(xinshi("doctor", "--json"))["drift main"]
+
+    assert check["found"].startswith("code 102 throttled 1 times")
+    assert work.run(care.states(["main"])).accounts[0].drifted > 0
+
+
+def test_unknown_messages_are_counted_also_those_that_stay_so(xinshi: Xinshi, work: Any) -> None:
+    for _ in range(3):
+        xinshi("send", NUMBER, "--text", "您好")
+    ids = sorted(work.claim())
+    for message_id in ids:
+        work.settle(message_id, "unknown", reason="no answer in time")
+    work.run(care.look(ids[0], 1, None, "stays so"))
+
+    check = found(xinshi("doctor", "--json"))["unknown"]
+
+    assert check["verdict"] == "warning"
+    assert re.fullmatch(r"3 messages, the oldest accepted \d s ago", check["found"])
+    assert check["advice"] == f"xinshi explain {ids[0]} says what is waited for"
+
+
+def test_dead_letters_of_a_day_are_counted_by_reason(
+    xinshi: Xinshi, work: Any, raw: redis.Redis
+) -> None:
+    for number in range(4):
+        xinshi("send", f"1390000000{number}", "--text", "您好")
+    ids = work.claim()
+    for message_id in ids[:3]:
+        work.settle(message_id, "rejected", code="106", reason="no such number")
+    work.settle(ids[3], "rejected", reason="its template is gone")
+    raw.zincrby(keys.DEAD, -90_000_000, ids[0])
+
+    check = found(xinshi("doctor", "--json"))["dead letters"]
+
+    assert check["verdict"] == "warning"
+    assert check["found"] == (
+        "3 in the last 24 h: 2 rejected (main 106 no such number), "
+        "1 rejected (main its template is gone)"
+    )
+
+
+def test_without_trouble_all_of_it_is_fine(xinshi: Xinshi) -> None:
+    checks = found(xinshi("doctor", "--json"))
+
+    names = ("durability", "breakers", "drift", "unknown", "dead letters")
+    assert {checks[name]["verdict"] for name in names} == {"ok"}

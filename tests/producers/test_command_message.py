@@ -1,12 +1,20 @@
 """``xinshi status``, ``cancel`` and ``vendors``."""
 
+import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from producers.conditions import slowed
+from worker.contract import keys
 from worker.contract.status import Status
+from worker.store import care
+from worker.store.care import AccountState
 
 Xinshi = Callable[..., Any]
 Finish = Callable[[Status], None]
@@ -124,6 +132,73 @@ def test_vendors_as_a_table_has_a_line_an_account_and_no_secret(xinshi: Xinshi) 
     assert "notice 1, marketing 1" in ran.out
     assert "1/60s a number, 15/day a number" in ran.out
     assert "secret" not in ran.out
+
+
+def test_vendors_says_how_the_accounts_do(xinshi: Xinshi, work: Any, raw: redis.Redis) -> None:
+    xinshi("send", NUMBER, "--text", "您好")
+    work.claim()
+    work.run(care.trip("forms", 60, 900, "the package is used up"))
+    raw.hset(f"{keys.STATE}main", mapping={"drift:21": 3, "drift:102": 1})
+
+    (found,) = xinshi("vendors", "--json").lines
+    table = xinshi("vendors").out
+
+    main, forms = found
+    assert (main["state"], main["until"], main["reason"]) == ("ok", None, "")
+    assert (main["open"], main["mirror_drift"]) == (1, {"21": 3, "102": 1})
+    assert (forms["state"], forms["reason"]) == ("left_alone", "the package is used up")
+    assert datetime.fromisoformat(forms["until"]) > datetime.now(UTC)
+    assert "ok, 1 open, code 21 drifted 3 times, code 102 drifted 1 times" in table
+    assert re.search(r"left alone until (\S+ )?\d\d:\d\d:\d\d: the package is used up", table)
+
+
+def test_vendors_says_who_is_probed_and_who_is_slowed(
+    xinshi: Xinshi, work: Any, raw: redis.Redis
+) -> None:
+    now = int(time.time() * 1000)
+    raw.hset(f"{keys.STATE}main", mapping={"limit": 20, "limited": now})
+    work.run(care.trip("forms", 0.001, 0.001, "failing"))
+    time.sleep(0.005)
+
+    main, forms = xinshi("vendors", "--json").lines[0]
+
+    assert main["state"] == "slowed"
+    assert 20 <= main["most_open"] < 30
+    assert (forms["state"], forms["most_open"], forms["until"]) == ("probing", 1, None)
+    assert "probing, one message at a time: failing" in xinshi("vendors").out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "concurrency", "most"),
+    [
+        (0, None, 20),
+        (10, None, 30),
+        (19, None, 39),
+        (21, None, None),
+        (11, 30, None),
+        (5, 10, None),
+    ],
+)
+def test_a_slowed_account_grows_back(
+    seconds: int, concurrency: int | None, most: int | None
+) -> None:
+    state = AccountState("main", 0, limit=20, limited=1000)
+
+    assert slowed(state, 1000 + seconds * 1000, concurrency) == most
+
+
+def test_vendors_lists_them_without_redis_too(bare: Xinshi, config: Path) -> None:
+    options = ("--config", str(config), "--redis-url", "redis://127.0.0.1:1/0")
+    table, data = bare(*options, "vendors"), bare(*options, "vendors", "--json")
+
+    assert (table.code, data.code) == (0, 0)
+    assert len(table.out.splitlines()) >= 4
+    assert {each["state"] for each in data.lines[0]} == {"unknown"}
+    assert {each["open"] for each in data.lines[0]} == {None}
+    assert data.err == (
+        "xinshi: how the accounts do is unknown: "
+        "Redis cannot be reached; is it running at redis_url?\n"
+    )
 
 
 def test_vendors_without_any_says_so(bare: Xinshi) -> None:

@@ -21,7 +21,8 @@ from hypothesis import settings as budget
 from worker.contract import jobs, keys, record
 from worker.contract.record import Record
 from worker.contract.status import Status, Stream
-from worker.store import acts
+from worker.policy import PROVEN, RESENT
+from worker.store import acts, care
 from worker.store.acts import Accepted, Act, Claimed, Deferred, Entry, Released, Settled, Swept
 from worker.store.acts import Ticket as Ticket  # noqa: PLC0414 - tests take it from here
 from worker.store.client import AsyncStore, Store
@@ -224,6 +225,29 @@ class Lab:
     def defer(self, *items: Deferred) -> list[str]:
         return self.run(acts.defer(items))
 
+    def unknown(self, rules: dict[str, object] | None = None, **fields: Any) -> str:
+        """A message whose first attempt lost its answer; its account is a, or the one given."""
+        message_id = self.put_one(**fields)
+        stream = fields.get("stream", "notice")
+        assert self.claimed(rules or account(), stream=stream) == [message_id]
+        assert self.settle(settled(message_id, status="unknown")) == [True]
+        return message_id
+
+    def resend(self, message_id: str, how: Any, attempt: int = 1, **more: Any) -> str:
+        """Submit an unknown message again, as worker.resolve does; returns its status."""
+        reason = PROVEN if how == "proven" else RESENT
+        (found,) = self.defer(deferred(message_id, attempt, resend=how, reason=reason, **more))
+        return found
+
+    def trip(self, name: str = "a", seconds: float = 60, **more: Any) -> int:
+        """Leave an account alone, at the most for 15 minutes."""
+        return self.run(care.trip(name, seconds, 900, "because", **more))
+
+    def state(self, name: str = "a") -> dict[str, str]:
+        """What is kept of an account."""
+        found = self.raw.hgetall(keys.STATE + name)
+        return {key.decode(): value.decode() for key, value in found.items()}
+
     def release(self, most: int = 1000) -> Released:
         return self.run(acts.release(most))
 
@@ -297,7 +321,8 @@ class Lab:
             assert ready.count(message_id) == 1 or status != "accepted", "lost or doubled"
             assert message_id in waiting or status != "scheduled", "lost"
             assert (message_id in opened) == (status == "submitting"), "lost or left open"
-            assert status == "accepted" or message_id not in ready or status == "cancelled"
+            resent = any(step[3] in (RESENT, PROVEN) for step in trail(self.record(message_id)))
+            assert status in ("accepted", "cancelled") or message_id not in ready or resent
             assert status == "scheduled" or message_id not in waiting
 
 

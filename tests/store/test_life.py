@@ -21,12 +21,14 @@ from hypothesis.stateful import (
 from worker.contract import keys
 from worker.contract.record import Record
 from worker.contract.status import FINAL, FOLLOWS, Status
-from worker.store import acts
+from worker.store import acts, care
 from worker.store.acts import Act, Claimed
 
 from .conftest import (
     MINUTE,
     NUMBER,
+    PROVEN,
+    RESENT,
     Lab,
     Ticket,
     account,
@@ -44,7 +46,7 @@ ROUTE = [
     account("a", windows=[WINDOWS], learns=True, concurrency=2, life=MINUTE),
     account("b", concurrency=1, life=MINUTE),
 ]
-PUMPS = st.sampled_from([0, 1])
+PUMPS, ACCOUNTS = st.sampled_from([0, 1]), st.sampled_from("ab")
 WAITING = (Status.ACCEPTED, Status.SCHEDULED)
 
 
@@ -59,6 +61,13 @@ class Message:
     deadline: int = 0
     named: bool = False  #: the vendor's id is known
     sms: int = 0  #: how many the handset got
+    again: int = 0  #: the attempt after which it waits to be submitted again
+    resent: bool = False  #: that happened without proof
+    doubt: bool = False  #: and nothing proved since that it was not taken
+
+    @property
+    def waits_again(self) -> bool:
+        return self.status in WAITING and self.again == self.attempt > 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,8 @@ class Model:
     #: by a claim's lost answer, a pump
 
     def move(self, message: Message, status: Status) -> bool:
-        if status not in FOLLOWS[message.status]:
+        before = Status.UNKNOWN if message.waits_again else message.status
+        if status not in FOLLOWS[before]:
             return False
         message.status = status
         return True
@@ -106,6 +116,7 @@ class Life(RuleBasedStateMachine):
         self.model = Model()
         self.lost: list[Act[Claimed]] = []
         self.tickets = [Ticket("one"), Ticket("two")]
+        self.replayed: set[str] = set()
 
     # ---- producers
 
@@ -132,7 +143,9 @@ class Life(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         message_id = data.draw(st.sampled_from(sorted(self.model.messages)))
         message = self.model.messages[message_id]
-        could = message.status in WAITING and self.model.move(message, Status.CANCELLED)
+        could = message.status in WAITING
+        if could:
+            message.status = Status.CANCELLED
 
         assert self.lab.cancel(message_id) == (could, message.status)
 
@@ -153,7 +166,6 @@ class Life(RuleBasedStateMachine):
         """Check what a claim made of a message; return whether it is to be submitted."""
         message = self.model.messages[message_id]
         assert message.status == Status.ACCEPTED
-        assert record.status in FOLLOWS[message.status]
         if record.status == Status.SUBMITTING:
             assert message.expires > self.model.now
             message.attempt += 1
@@ -163,7 +175,7 @@ class Life(RuleBasedStateMachine):
             message.due = self.model.now + record.due - record.updated
             assert message.expires > message.due
         else:
-            assert record.status == Status.EXPIRED
+            assert record.status == (Status.UNKNOWN if message.doubt else Status.EXPIRED)
         message.status = record.status
         return bool(record.status == Status.SUBMITTING)
 
@@ -220,7 +232,8 @@ class Life(RuleBasedStateMachine):
     def _settle(self, attempt: Attempt, status: Status, vendor_id: str = "") -> None:
         message = self.model.messages[attempt.id]
         expected = False
-        if message.attempt == attempt.number and message.status not in WAITING:
+        waits = message.status in WAITING and not message.waits_again
+        if message.attempt == attempt.number and not waits:
             expected = self.model.move(message, status)
             if vendor_id and (expected or not message.named):
                 expected = message.named = True
@@ -241,13 +254,16 @@ class Life(RuleBasedStateMachine):
         if message.attempt == attempt.number and open_:
             message.due = self.model.now + wait
             status = Status.SCHEDULED if wait else Status.ACCEPTED
-            message.status = Status.EXPIRED if message.due >= message.expires else status
+            message.status = status if message.due < message.expires else self._end_of(message)
             expected = message.status.value
         item = deferred(
             attempt.id, attempt.number, wait=str(wait), avoid=True, windows=pack_windows(WINDOWS)
         )
 
         assert self.lab.defer(item) == [expected]
+
+    def _end_of(self, message: Message) -> Status:
+        return Status.UNKNOWN if message.doubt else Status.EXPIRED
 
     @rule(attempt=attempts, wait=st.sampled_from([0, HALF, 4 * HALF]))
     def answer(self, attempt: Attempt, wait: int) -> None:
@@ -272,6 +288,62 @@ class Life(RuleBasedStateMachine):
     def prove_that_it_was_not_taken(self, attempt: Attempt) -> None:
         if not attempt.taken and not attempt.answer:
             self._defer(attempt, 0)
+
+    # ---- what is unknown, and the accounts
+
+    @rule(attempt=attempts, how=st.sampled_from(["proven", "same", "any"]))
+    def submit_again(self, attempt: Attempt, how: Any) -> None:
+        """Once without proof, as worker.resolve does; with proof only what was not taken."""
+        message = self.model.messages[attempt.id]
+        if message.sms if how == "proven" else message.resent:
+            return
+        expected = ""
+        if message.status == Status.UNKNOWN and message.attempt == attempt.number:
+            over = message.expires <= self.model.now
+            if how == "proven":
+                message.status = Status.EXPIRED if over else Status.ACCEPTED
+                message.doubt, expected = False, message.status.value
+            elif not over:
+                message.resent = message.doubt = True
+                message.status, expected = Status.ACCEPTED, "accepted"
+            message.again = attempt.number if expected == "accepted" else message.again
+
+        found = self.lab.resend(attempt.id, how, attempt.number, windows=pack_windows(WINDOWS))
+
+        assert found == expected
+
+    @rule(seconds=st.sampled_from([20, 200, None]), lease=st.sampled_from([20, 100]))
+    def look(self, seconds: float | None, lease: float) -> None:
+        for message_id, record in self.lab.run(care.unknowns(2, lease)).messages:
+            assert self.model.messages[message_id].status == Status.UNKNOWN
+            assert self.lab.run(care.look(message_id, record.attempt, seconds, "looked"))
+
+    @rule(name=ACCOUNTS, only_probe=st.booleans())
+    def trip(self, name: str, only_probe: bool) -> None:
+        self.lab.trip(name, 45, only_probe=only_probe)
+
+    @rule(name=ACCOUNTS)
+    def mend(self, name: str) -> None:
+        self.lab.run(care.mend(name, believed=3))
+
+    @rule(name=ACCOUNTS)
+    def slow(self, name: str) -> None:
+        self.lab.run(care.slow(name, self.lab.now()))
+
+    @precondition(lambda self: len(self.model.messages) < 12)
+    @rule(data=st.data())
+    def replay(self, data: st.DataObject) -> None:
+        letters = [each for each, _ in self.lab.run(care.dead(0)).messages]
+        if not letters:
+            return
+        message_id, new_id = data.draw(st.sampled_from(letters)), f"m{len(self.model.messages)}"
+        act = care.replay(message_id, new_id, validity=200 * HALF / 1000, retention=86400)
+
+        assert (self.lab.run(act), self.lab.run(act)) == (True, True)
+
+        self.replayed.add(message_id)
+        expires = self.model.now + 200 * HALF
+        self.model.messages[new_id] = Message(Status.ACCEPTED, expires)
 
     # ---- the ticks
 
@@ -304,10 +376,12 @@ class Life(RuleBasedStateMachine):
             assert record is not None
             assert (message_id, record.status) == (message_id, message.status)
             assert record.attempt == message.attempt
-            steps = [Status(str(step[1])) for step in trail(record)]
-            assert len(steps) <= 24
-            for before, after in pairwise(steps[1:]):  # the second may be gone
-                assert after in FOLLOWS[before]
+            kept = [step for step in trail(record) if step[1] != "replayed"]
+            assert len(kept) <= 24
+            steps = [Status(str(step[1])) for step in kept]
+            if not any(step[3] in (RESENT, PROVEN) for step in kept):
+                for before, after in pairwise(steps[1:]):  # the second may be gone
+                    assert after in FOLLOWS[before] or before == after == Status.UNKNOWN
             assert not FINAL & set(steps[:-1])
 
     @invariant()
@@ -316,7 +390,30 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nobody_gets_it_twice(self) -> None:
-        assert all(message.sms <= 1 for message in self.model.messages.values())
+        for message in self.model.messages.values():
+            assert message.sms <= 1 + message.resent
+
+    @invariant()
+    def whatever_is_unknown_is_looked_at_and_nothing_else(self) -> None:
+        listed = {each.decode() for each in self.lab.raw.zrange(keys.UNKNOWN, 0, -1)}
+        assert listed == self._those(Status.UNKNOWN)
+
+    @invariant()
+    def dead_letters_are_what_ended_untaken(self) -> None:
+        listed = {each.decode() for each in self.lab.raw.zrange(keys.DEAD, 0, -1)}
+        assert listed == self._those(Status.REJECTED, Status.EXPIRED) - self.replayed
+
+    def _those(self, *statuses: Status) -> set[str]:
+        found = self.model.messages.items()
+        return {message_id for message_id, message in found if message.status in statuses}
+
+    @invariant()
+    def an_account_on_probation_has_one_attempt_at_a_time(self) -> None:
+        for name in "ab":
+            state = self.lab.state(name)
+            if "half" in state:
+                begun = [self.lab.record(each).updated for each in self.lab.open(name)]
+                assert sum(each >= int(float(state["down"])) for each in begun) <= 1
 
     @invariant()
     def no_account_is_used_beyond_its_limits(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 from worker.contract import jobs, keys
 from worker.contract.status import Status
 
-from .conftest import HOUR, MINUTE, Lab, account, deferred, settled
+from .conftest import HOUR, MINUTE, Lab, account, deferred, settled, trail
 
 # ---- release
 
@@ -70,7 +70,9 @@ def test_a_released_message_stays_released_by_its_trail(lab: Lab) -> None:
 
     lab.claimed()
 
-    assert [step[1] for step in lab.record(message_id).trail] == ["accepted", "submitting"]
+    found = trail(lab.record(message_id))
+    assert [step[1] for step in found] == ["scheduled", "accepted", "submitting"]
+    assert found[0][4] == lab.record(message_id).due + MINUTE + 1  # as it was asked for
 
 
 # ---- cancel

@@ -63,7 +63,7 @@ def decide(
 
 
 def came_back(code: str, *, account: str = "here", status: str = "scheduled") -> list[Any]:
-    return [[1, "submitting", account, ""], [2, status, account, f"{code} too many"]]
+    return [[1, "submitting", account, ""], [2, status, account, f"{code}\ntoo many"]]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ trails = st.lists(
         st.just(1),
         st.sampled_from(["submitting", "accepted", "scheduled"]),
         st.sampled_from(["here", "there", ""]),
-        st.sampled_from(["", "102 too many", "5 other", "our own words"]),
+        st.sampled_from(["", "102\ntoo many", "5\nother", "our own words"]),
     ).map(list),
     max_size=24,
 )

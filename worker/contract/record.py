@@ -4,6 +4,8 @@ The store's Lua scripts read and write the same arrays; their field numbers are 
 this class, so the order here is the only truth. New fields go at the end, with a default.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 from worker.contract.status import Status, Stream
@@ -48,11 +50,39 @@ class Record(msgspec.Struct, array_like=True):
     slot: int = 0  #: the moment under which the per-number windows counted the open attempt
     avoid: list[str] | dict[str, str] = []  #: accounts that proved not to take it
     trail: list[list[int | str]] | dict[str, str] = []
-    #: [time, what, account, code or reason] a step, the last 24; an empty Lua table is a map
+    #: the first step and the last ones, see ``steps``; an empty Lua table is a map
     counted: int = 0  #: when our own caps counted it, once for all its attempts
 
     def __repr__(self) -> str:
         return f"Record(status={self.status.value!r}, account={self.account!r})"
+
+
+KEPT = 24  #: steps that a trail holds
+
+
+class Step(NamedTuple):
+    """One step of a trail: ``[at, event, account, "code\\nreason"]``, and ``until`` of a wait."""
+
+    at: int  #: ms since 1970
+    event: str  #: the status that began, or another word
+    account: str
+    code: str  #: the vendor's
+    reason: str  #: ours
+    until: int  #: when what was put aside is due, ms since 1970; else 0
+
+
+def steps(record: Record) -> list[Step]:
+    """Return a record's trail, read."""
+    return [_step(*step) for step in record.trail if isinstance(step, list)]
+
+
+def _step(
+    at: int | str, event: int | str, account: int | str, said: int | str, *more: int | str
+) -> Step:
+    code, line, reason = str(said).partition("\n")
+    if not line:
+        code, reason = "", code
+    return Step(int(at), str(event), str(account), code, reason, int(more[0]) if more else 0)
 
 
 _DECODER = msgspec.msgpack.Decoder(Record)

@@ -101,12 +101,14 @@ class Deferred:
     wait: str  #: ms, or "day": until the next midnight in Asia/Shanghai
     counts: bool  #: against the stream's attempts
     avoid: bool = False  #: prefer another account from now on
+    never: bool = False  #: this account is not to get it any more
     code: str = ""
     reason: str = ""
     blocked: str = ""  #: ms or "day" for which the number is blocked at the account
     windows: bytes = b""
-    resend: Literal["", "same", "any"] = ""
-    #: without proof that it was not taken: by the same account only, or by any; keeps its slot
+    resend: Literal["", "proven", "same", "any"] = ""
+    #: an unknown message again: with proof that it was not taken, by the same account only; or
+    #: without, which keeps its slot, by the same account or by any
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ def defer(items: Iterable[Deferred]) -> Act[list[str]]:
             item.attempt,
             item.wait,
             int(item.counts),
-            int(item.avoid),
+            2 if item.never else int(item.avoid),
             item.code[:_CODE],
             item.reason[:_REASON],
             item.blocked,

@@ -30,6 +30,7 @@ class Report:
     reason: str
     blocked: str = ""  #: ms or "day" for which the number is blocked at the account
     barred: bool = False
+    came: int = 0  #: when, in ms by Redis's clock; 0: now. It tells of no attempt that is younger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ def report(items: Sequence[Report], *, memory: float) -> Act[list[tuple[Verdict,
             item.reason[:_REASON],
             item.blocked,
             int(item.barred),
+            item.came,
         )
 
     def read(answers: list[bytes]) -> list[tuple[Verdict, str]]:
@@ -72,7 +74,8 @@ def inbound(items: Sequence[Heard], *, memory: float) -> Act[list[bool]]:
     args: list[str | bytes | int] = [int(memory * 1000), _KEPT]
     for item in items:
         args += (
-            f"{item.letter.account}:{item.mark}",
+            item.letter.account,
+            item.mark,
             national(item.letter.sender),
             item.suppress,
             msgspec.json.encode(item.letter),

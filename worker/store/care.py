@@ -35,20 +35,39 @@ class States:
     accounts: list[AccountState]
 
 
-def trip(account: str, seconds: float, most: float, why: str) -> Act[int]:
-    """Leave an account alone for a while; returns until when, 0 where it is already."""
-    args = (account, int(seconds * 1000), int(most * 1000), why)
+def trip(
+    account: str,
+    seconds: float,
+    most: float,
+    why: str,
+    *,
+    began: int | None = None,
+    only_probe: bool = False,
+) -> Act[int]:
+    """Leave an account alone for a while; returns until when, 0 where nothing changed.
+
+    ``began``: when the attempt was opened that tells so, ms since 1970, None for now;
+    ``only_probe``: only where that was a probe, which failed.
+    """
+    when = "" if began is None else str(began)
+    args = (account, int(seconds * 1000), int(most * 1000), why, when, int(only_probe))
     return Act(scripts.load("trip"), args, int)
 
 
-def mend(account: str) -> Act[bool]:
-    """Use an account again whose probe passed."""
-    return Act(scripts.load("mend"), (account,), lambda answer: answer == 1)
+def mend(account: str, *, believed: int) -> Act[bool]:
+    """Let the next message be the probe of an account whose balance says that it is well.
+
+    ``believed``: how often that counts before the account has taken a message.
+    """
+    return Act(scripts.load("mend"), (account, believed), lambda answer: answer == 1)
 
 
-def slow(account: str) -> Act[int]:
-    """Halve what may be in flight at an account; returns the limit, 0 where it was just halved."""
-    return Act(scripts.load("slow"), (account,), int)
+def slow(account: str, began: int) -> Act[int]:
+    """Halve what may be in flight at an account; returns the limit, 0 where it was just halved.
+
+    ``began``: when the attempt was opened that it complained about, ms since 1970.
+    """
+    return Act(scripts.load("slow"), (account, began), int)
 
 
 def states(accounts: Sequence[str]) -> Act[States]:

@@ -52,7 +52,7 @@ def _names() -> str:
     lines.append(f"local {', '.join(name.upper() for name in fields)} = {numbers}")
     follows = ", ".join(
         f"{status} = {{{', '.join(f'{after} = true' for after in sorted(allowed))}}}"
-        for status, allowed in FOLLOWS.items()
+        for status, allowed in sorted(FOLLOWS.items())  # sets have another order in each process
     )
     lines.append(f"local FOLLOWS = {{{follows}}}")
     return "\n".join(lines)

@@ -5,18 +5,22 @@ One stream, one consumer group: a consumer killed in the middle leaves its pages
 page that no parser understands moves to a second stream, where people see it and may put it back.
 """
 
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from worker.contract import keys
+from worker.contract.errors import StoreError
 from worker.contract.events import Kind, Raw
 from worker.store.client import AsyncStore
 
 _GROUP = "parsers"
-_IDLE = 60_000  # ms after which a page that its consumer did not finish goes to another one
+_IDLE = 60.0  # seconds after which a page that its consumer did not finish goes to another one
+_BEGIN = "0-0"
 
 
 class _Page(msgspec.Struct, array_like=True):
@@ -28,15 +32,37 @@ class _Page(msgspec.Struct, array_like=True):
     params: dict[str, str]
     headers: dict[str, str]
     address: str
+    came: int = 0  #: ms since 1970, where that is not what its id says: it was put back
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One spooled page on its way to a parser."""
 
-    id: str  #: of the stream's entry; its first part is Redis's clock in ms
+    id: str  #: of the stream's entry
     account: str
     raw: Raw
+    came: int = 0  #: when the vendor handed it over: ms by Redis's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One page that no parser understood."""
+
+    id: str
+    account: str
+    kind: str
+    why: str
+    came: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """How far behind the parsers are."""
+
+    pages: int  #: waiting or taken, and not finished
+    oldest: int  #: ms since 1970; 0: there is none
+    unreadable: int
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -44,73 +70,149 @@ _DECODE = msgspec.msgpack.Decoder(_Page).decode
 
 
 class Spool:
-    """The spool of one store."""
+    """The spool of one store. Raises StoreError."""
 
-    def __init__(self, store: AsyncStore) -> None:
+    def __init__(self, store: AsyncStore, *, idle: float = _IDLE) -> None:
         self._store = store
+        self._idle = int(idle * 1000)
 
     async def put(self, account: str, raw: Raw) -> str:
         """Keep a page; returns its id. Raises StoreError: then the vendor must not be told yes."""
-        page = _Page(account, raw.kind, raw.body, dict(raw.params), dict(raw.headers), raw.address)
-        entry: bytes = await self._store.command("XADD", keys.SPOOL, "*", "page", _ENCODE(page))
+        entry: bytes = await self._store.command(
+            "XADD", keys.SPOOL, "*", "page", _packed(account, raw)
+        )
         return entry.decode()
 
     async def take(self, consumer: str, most: int) -> list[Page]:
-        """Return pages for this consumer: first those that another one left behind."""
-        await self._ensure_group()
-        left = await self._store.command(
-            *("XAUTOCLAIM", keys.SPOOL, _GROUP, consumer, _IDLE, "0-0", "COUNT", most)
-        )
-        pages = _pages(left[1])
-        if pages:
-            return pages
+        """Return pages to parse: first those that another consumer left behind."""
+        try:
+            return await self._take(consumer, most)
+        except StoreError as error:
+            if "NOGROUP" not in str(error):
+                raise
+        await self._create_group()
+        return await self._take(consumer, most)
+
+    async def _take(self, consumer: str, most: int) -> list[Page]:
+        cursor: str | bytes = _BEGIN
+        while True:
+            cursor, entries, *_ = await self._store.command(
+                *("XAUTOCLAIM", keys.SPOOL, _GROUP, consumer, self._idle, cursor, "COUNT", most)
+            )
+            if pages := await self._read(entries):
+                return pages
+            if cursor in (_BEGIN, _BEGIN.encode()):
+                break
         fresh = await self._store.command(
             *("XREADGROUP", "GROUP", _GROUP, consumer, "COUNT", most, "STREAMS", keys.SPOOL, ">")
         )
-        return _pages(_entries(fresh))
+        return await self._read(_of_one_stream(fresh))
+
+    async def _create_group(self) -> None:
+        try:
+            async with _errors():
+                await self._store.redis.xgroup_create(keys.SPOOL, _GROUP, id="0", mkstream=True)
+        except StoreError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    async def _read(self, entries: Any) -> list[Page]:
+        """Return the pages; what is none (another version wrote it) is put aside as it is."""
+        found = []
+        for entry_id, fields in _rows(entries):
+            packed = fields.get(b"page", b"")
+            try:
+                page = _DECODE(packed)
+            except msgspec.MsgspecError:
+                await self._move(entry_id, packed, "the entry is no page that this version knows")
+                continue
+            raw = Raw(page.kind, page.body, page.params, page.headers, page.address)
+            came = page.came or _moment(entry_id)
+            found.append(Page(entry_id, page.account, raw, came))
+        return found
 
     async def done(self, page: Page) -> None:
         """Forget a page whose every word is settled."""
-        await self._store.command("XACK", keys.SPOOL, _GROUP, page.id)
-        await self._store.command("XDEL", keys.SPOOL, page.id)
+        await self._together(_finished(page.id))
 
     async def unreadable(self, page: Page, why: str) -> None:
         """Put a page aside that no parser understands, with the reason."""
-        raw = page.raw
-        kept = _Page(
-            page.account, raw.kind, raw.body, dict(raw.params), dict(raw.headers), raw.address
-        )
-        await self._store.command(
-            *("XADD", keys.UNREADABLE, "*", "page", _ENCODE(kept), "why", why[:200])
-        )
-        await self.done(page)
+        await self._move(page.id, _packed(page.account, page.raw, page.came), why)
+
+    async def _move(self, entry_id: str, packed: bytes, why: str) -> None:
+        kept = ("XADD", keys.UNREADABLE, "*", "page", packed, "why", why[:200])
+        await self._together([kept, *_finished(entry_id)])
+
+    async def aside(self, most: int = 100) -> list[Unread]:
+        """Return pages that no parser understood, the oldest first; what they say is not shown."""
+        entries = await self._store.command("XRANGE", keys.UNREADABLE, "-", "+", "COUNT", most)
+        return [_unread(entry_id, fields) for entry_id, fields in _rows(entries)]
 
     async def replay(self, most: int = 1000) -> int:
         """Put the unreadable pages back, after a fix; returns how many."""
         entries = await self._store.command("XRANGE", keys.UNREADABLE, "-", "+", "COUNT", most)
+        count = 0
         for entry_id, fields in _rows(entries):
-            await self._store.command("XADD", keys.SPOOL, "*", "page", fields[b"page"])
-            await self._store.command("XDEL", keys.UNREADABLE, entry_id)
-        return len(entries)
+            back = ("XADD", keys.SPOOL, "*", "page", fields.get(b"page", b""))
+            await self._together([back, ("XDEL", keys.UNREADABLE, entry_id)])
+            count += 1
+        return count
 
-    async def _ensure_group(self) -> None:
-        try:
-            await self._store.redis.xgroup_create(keys.SPOOL, _GROUP, id="0", mkstream=True)
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+    async def pending(self) -> Pending:
+        """Return how far behind the parsers are: what is finished leaves the stream."""
+        pages = await self._store.command("XLEN", keys.SPOOL)
+        first = await self._store.command("XRANGE", keys.SPOOL, "-", "+", "COUNT", 1)
+        aside = await self._store.command("XLEN", keys.UNREADABLE)
+        oldest = next((_moment(entry_id) for entry_id, _ in _rows(first)), 0)
+        return Pending(int(pages), oldest, int(aside))
+
+    async def _together(self, commands: Sequence[tuple[str | bytes, ...]]) -> None:
+        """Carry out all or nothing: a page is in one place whenever its consumer is killed."""
+        async with _errors(), self._store.redis.pipeline(transaction=True) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            await pipe.execute()
 
 
-def _pages(entries: Any) -> list[Page]:
-    found = []
-    for entry_id, fields in _rows(entries):
-        page = _DECODE(fields[b"page"])
-        raw = Raw(page.kind, page.body, page.params, page.headers, page.address)
-        found.append(Page(entry_id.decode(), page.account, raw))
-    return found
+def _finished(entry_id: str) -> list[tuple[str | bytes, ...]]:
+    return [("XACK", keys.SPOOL, _GROUP, entry_id), ("XDEL", keys.SPOOL, entry_id)]
 
 
-def _entries(answer: Any) -> Any:
+def _packed(account: str, raw: Raw, came: int = 0) -> bytes:
+    params, headers = dict(raw.params), dict(raw.headers)
+    try:
+        return _ENCODE(_Page(account, raw.kind, raw.body, params, headers, raw.address, came))
+    except UnicodeEncodeError:  # half a character: the rest of the page is worth more
+        page = _Page(
+            account,
+            raw.kind,
+            _whole(raw.body),
+            {_whole(name): _whole(value) for name, value in params.items()},
+            {_whole(name): _whole(value) for name, value in headers.items()},
+            _whole(raw.address),
+            came,
+        )
+        return _ENCODE(page)
+
+
+def _whole(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def _moment(entry_id: str) -> int:
+    return int(entry_id.partition("-")[0])
+
+
+def _unread(entry_id: str, fields: dict[bytes, bytes]) -> Unread:
+    why = fields.get(b"why", b"").decode(errors="replace")
+    try:
+        page = _DECODE(fields.get(b"page", b""))
+    except msgspec.MsgspecError:
+        return Unread(entry_id, "", "", why, _moment(entry_id))
+    return Unread(entry_id, page.account, page.kind, why, page.came or _moment(entry_id))
+
+
+def _of_one_stream(answer: Any) -> Any:
     """Return the entries of the one stream that XREADGROUP was asked about."""
     if not answer:
         return []
@@ -118,11 +220,21 @@ def _entries(answer: Any) -> Any:
     return next(iter(streams))[1]
 
 
-def _rows(entries: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Return id and fields of each entry, whether the client parsed them or not."""
-    found = []
+def _rows(entries: Any) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+    """Yield id and fields of each entry, whether the client parsed them or not."""
     for entry_id, fields in entries or []:
+        if entry_id is None or fields is None:  # Redis 6.2 says so of what was deleted
+            continue
+        found = fields
         if not isinstance(fields, dict):
-            fields = dict(zip(fields[::2], fields[1::2], strict=True))  # noqa: PLW2901
-        found.append((entry_id, fields))
-    return found
+            found = dict(zip(fields[::2], fields[1::2], strict=True))
+        yield entry_id.decode(), found
+
+
+@asynccontextmanager
+async def _errors() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        said = str(error)[:200] if isinstance(error, ResponseError) else type(error).__name__
+        raise StoreError(f"Redis: {said}") from error

@@ -3,6 +3,7 @@
 
 local CONCURRENT = 50 -- ms after which a look for a free slot is worth it, where only answers free one
 local LOOK = 2000 -- ms before the end of its validity at which a message is looked at for the last time
+local LEFT_ALONE = 20000 -- ms after which an account that is left alone is looked at: it may be well sooner
 
 -- How many attempts may be open at once: what is set, what was learned from complaints (it grows
 -- back within some twenty seconds), and one where the next is a probe.
@@ -44,7 +45,7 @@ end
 -- The time at which the account has a free slot again; nil when it has one now.
 local function busy_until(account, now)
   if account.down > now then
-    return account.down
+    return math.min(account.down, now + LEFT_ALONE)
   end
   if account.open >= account.most then
     return now + CONCURRENT
@@ -86,16 +87,17 @@ local function all_busy_until(accounts, now)
 end
 
 local function carries(account, record)
-  if record[PIN] ~= '' and record[PIN] ~= account.name or record[LENGTH] > account.max_length then
+  if record[PIN] ~= '' and record[PIN] ~= account.name or record[LENGTH] > account.max_length
+    or account.barred or avoids(record, '!' .. account.name) then
     return false
   end
   return not account.templates_only or account.templates[record[TEMPLATE]] == true
 end
 
--- The accounts that may carry a record; only where each turned it down before, those, the one
--- that did so longest ago first.
-local function candidates(accounts, record)
-  local fresh, others = {}, {}
+-- The accounts that may carry a record; those that turned it down before only where each other is
+-- left alone, the one that did so longest ago first.
+local function candidates(accounts, record, now)
+  local fresh, others, awake = {}, {}, false
   for _, account in ipairs(accounts) do
     if carries(account, record) then
       local turned_down = avoids(record, account.name)
@@ -103,23 +105,24 @@ local function candidates(accounts, record)
         others[#others + 1] = {account = account, turn = turned_down}
       else
         fresh[#fresh + 1] = account
+        awake = awake or account.down <= now
       end
     end
   end
-  if #fresh > 0 then
+  if awake then
     return fresh
   end
   table.sort(others, function(one, other) return one.turn < other.turn end)
-  for index, each in ipairs(others) do
-    others[index] = each.account
+  for _, each in ipairs(others) do
+    fresh[#fresh + 1] = each.account
   end
-  return others
+  return fresh
 end
 
 -- A place behind the others of the stream that wait for the same busy account, so that they don't
 -- all come back for its next slot; who came back and found it taken gets one at the front. Never
 -- so late that its validity would be over before anybody looks.
-local function place(record, account, free)
+local function place(record, account, free, now)
   local step = account.interval
   if step == 0 then
     step = CONCURRENT / math.min(account.most, CONCURRENT)
@@ -133,7 +136,8 @@ local function place(record, account, free)
   else
     due = math.max(free, account.queued) + step
   end
-  local last = math.max(free, record[EXPIRES] - LOOK)
+  local first = account.down > now and now + 10 * CONCURRENT or free
+  local last = math.max(first, record[EXPIRES] - LOOK)
   if due > last then
     return last
   end

@@ -54,6 +54,18 @@ local function quiet_until(id, record, quiet, now)
   return math.max(over, math.min(math.floor(over + chance * spread), record[EXPIRES] - 2000))
 end
 
+-- Mark the accounts at which the number is on a blacklist; returns whether there is one. Only where
+-- a stream heeds opt-outs: the others let the vendor say so.
+local function mark_barred(accounts, record, plan)
+  local found = false
+  for _, account in ipairs(plan.suppress and accounts or {}) do
+    local digits = string.sub(record[TO], -11)
+    account.barred = redis.call('SISMEMBER', SUPPRESSED .. account.name, digits) == 1
+    found = found or account.barred
+  end
+  return found
+end
+
 -- Our own rules, before any account is asked: opt-outs, quiet hours, caps. Returns the caps that
 -- the record comes under, and whether it is held back.
 local function gate(id, record, plan, now)

@@ -6,6 +6,9 @@ local FIRST_LOOK = 5000 -- ms after which an unknown message is looked at: a lat
 
 local REPORTED = 259200000 -- ms within which a report may name a message whose answer was lost
 
+local RESENT = 'resent' -- without proof that the submit before was not taken
+local PROVEN = 'not found twice: it was not taken'
+
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -23,7 +26,7 @@ local function save(id, record)
 end
 
 -- The trail keeps the first step and the last ones; the same wait over again takes no more room,
--- so that waiting never pushes out what the vendors said.
+-- so that waiting never pushes out what the vendors said. That it was resent stays: once is enough.
 local function note(trail, step)
   local last, before = trail[#trail], trail[#trail - 1]
   if before and last[2] == 'accepted' and before[2] == 'scheduled' and step[2] == 'scheduled'
@@ -31,21 +34,73 @@ local function note(trail, step)
     trail[#trail] = nil
     trail[#trail] = nil
   elseif #trail >= 24 then
-    table.remove(trail, 2)
+    table.remove(trail, trail[2][4] == RESENT and 3 or 2)
   end
   trail[#trail + 1] = step
 end
 
+-- The account that may have taken it before, by a submit whose answer was lost; nil for none.
+local function in_doubt(record)
+  for index = #record[TRAIL], 1, -1 do
+    local step = record[TRAIL][index]
+    if step[4] == RESENT then
+      return step[3]
+    elseif step[4] == PROVEN then
+      return nil
+    end
+  end
+  return nil
+end
+
+-- The same, even with proof that it didn't, where it waits to be submitted again: what is heard
+-- meanwhile is about the time before.
+local function waits_in_doubt(record)
+  if record[STATUS] ~= 'accepted' and record[STATUS] ~= 'scheduled' then
+    return nil
+  end
+  for index = #record[TRAIL], 1, -1 do
+    local step = record[TRAIL][index]
+    if step[4] == RESENT or step[4] == PROVEN then
+      return step[3]
+    elseif step[2] == 'submitting' then
+      return nil
+    end
+  end
+  return nil
+end
+
+-- Which status a record may take: the one asked for, as the life of a message has it; unknown
+-- where it expires and may have been taken before; nil for none.
+local function next_status(record, status, reason)
+  local before
+  if status == 'expired' and reason ~= PROVEN then
+    before = in_doubt(record)
+    status = before and 'unknown' or status
+  end
+  if not before and not FOLLOWS[record[STATUS]][status] then
+    before = FOLLOWS.unknown[status] and waits_in_doubt(record)
+    status = before and status or nil
+  end
+  record[ACCOUNT] = before or record[ACCOUNT]
+  return status
+end
+
 -- Move a record on, if the life of a message allows it; returns whether it did.
 local function move(id, record, status, now, reason, code)
-  if not FOLLOWS[record[STATUS]][status] then
+  status = next_status(record, status, reason)
+  if not status then
     return false
+  end
+  if record[STATUS] == 'scheduled' and status ~= 'accepted' then
+    redis.call('ZREM', WAITING, id)
   end
   if record[STATUS] == 'unknown' then
     redis.call('ZREM', UNKNOWN, id)
   elseif status == 'unknown' then
     redis.call('ZADD', UNKNOWN, now + FIRST_LOOK, id)
-    redis.call('SET', LOST .. record[ACCOUNT] .. ':' .. string.sub(record[TO], -11), id, 'PX', REPORTED)
+    local lost = LOST .. record[ACCOUNT] .. ':' .. string.sub(record[TO], -11)
+    redis.call('ZADD', lost, now, id)
+    redis.call('PEXPIRE', lost, REPORTED)
   end
   if status == 'rejected' or status == 'expired' then
     redis.call('ZADD', DEAD, now, id)
@@ -84,7 +139,8 @@ local function park(id, record, due, now, reason, code)
   return move(id, record, 'scheduled', now, reason, code)
 end
 
--- The turn in which an account turned the record down last, 1 for the first; nil for never.
+-- The turn in which an account turned the record down last, 1 for the first; nil for never. Under
+-- '!' and its name: the record is not for that account at all.
 local function avoids(record, account)
   for turn, name in ipairs(record[AVOID]) do
     if name == account then

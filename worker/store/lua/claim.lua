@@ -51,7 +51,8 @@ local function decide(id, record)
   if held then
     return true
   end
-  local list, slot, capped = candidates(accounts, record), nil, nil
+  local barred = mark_barred(accounts, record, plan)
+  local list, slot, capped = candidates(accounts, record, now), nil, nil
   for _, account in ipairs(list) do
     local key, memory, at
     if #account.windows > 0 or account.learns then
@@ -67,13 +68,16 @@ local function decide(id, record)
     else
       capped = (not capped or at < capped.at) and {at = at, account = account} or capped
     end
-    if at and not evade then
+    if at and not evade and account.down <= now then
       break
     end
   end
   if not slot and not capped then
     record[ACCOUNT] = ''
-    return move(id, record, 'rejected', now, 'no account can carry it')
+    if barred and not in_doubt(record) then
+      return move(id, record, 'suppressed', now, 'the recipient is on a blacklist')
+    end
+    return move(id, record, in_doubt(record) and 'expired' or 'rejected', now, 'no account can carry it')
   end
   pause = slot and all_busy_until(accounts, now)
   if pause then
@@ -81,7 +85,7 @@ local function decide(id, record)
   end
   record[WAITS] = record[WAITS] + 1
   if slot and not (capped and capped.at < slot.at) then
-    return park(id, record, place(record, slot.account, slot.at), now, BUSY)
+    return park(id, record, place(record, slot.account, slot.at, now), now, BUSY)
   end
   record[ACCOUNT] = capped.account.name
   return park(id, record, capped.at, now, 'the number has had enough there for now')

@@ -3,10 +3,11 @@
 -- uses: record ring window
 -- ARGV[1] the envelope's template
 -- ARGV[2..] ten an attempt: id, attempt's number, ms to wait or 'day' for the next midnight in
---           Asia/Shanghai, '1' where the attempt counts, '1' where the account is to be avoided,
---           code, reason, ms or 'day' for which the number is blocked at the account or '', windows
---           of the account as MessagePack or '', '' or for an unknown message that is submitted again
---           without proof: 'same' (by this account only) or 'any'; its slot stays taken then
+--           Asia/Shanghai, '1' where the attempt counts, '1' where the account is to be avoided
+--           or '2' where it is not to get it any more, code, reason, ms or 'day' for which the number is blocked at the account or '', windows
+--           of the account as MessagePack or '', and for an unknown message that is submitted again:
+--           'proven' (by this account only), or without proof, so that its slot stays taken, 'same'
+--           (by this account only) or 'any'; else ''
 -- returns one status an attempt, '' where nothing changed
 
 local envelope, now = ARGV[1], clock()
@@ -21,16 +22,22 @@ local function unpacked(windows)
 end
 
 local function defer(at)
-  local id, blocked = ARGV[at], ARGV[at + 7]
+  local id, blocked, again = ARGV[at], ARGV[at + 7], ARGV[at + 9]
+  local reason = again == '' and ARGV[at + 6] or again == 'proven' and PROVEN or RESENT
   local record = load(id)
-  local open = record and (record[STATUS] == 'submitting' or record[STATUS] == 'unknown')
+  local open = record and (record[STATUS] == 'unknown' or again == '' and record[STATUS] == 'submitting')
   if not open or record[ATTEMPT] ~= tonumber(ARGV[at + 1]) then
     return ''
   end
+  local due = moment(ARGV[at + 2])
+  if reason == RESENT and due >= record[EXPIRES] then
+    return '' -- it can't be submitted again, and was perhaps taken: it stays unknown
+  end
   close(id, record)
-  if ARGV[at + 9] == '' then
+  if reason ~= RESENT then
     give_back(record, unpacked(ARGV[at + 8]), blocked ~= '' and moment(blocked) or 0, now)
-  elseif ARGV[at + 9] == 'same' then
+  end
+  if again == 'same' or again == 'proven' then
     record[PIN] = record[ACCOUNT]
   end
   if blocked ~= '' then -- our windows let pass what the vendor did not: people should know
@@ -41,10 +48,10 @@ local function defer(at)
     record[ATTEMPTS] = record[ATTEMPTS] - 1
     record[WAITS] = record[WAITS] + 1
   end
-  if ARGV[at + 4] == '1' then
-    avoid(record, record[ACCOUNT])
+  if ARGV[at + 4] ~= '' and ARGV[at + 4] ~= '0' then
+    avoid(record, (ARGV[at + 4] == '2' and '!' or '') .. record[ACCOUNT])
   end
-  park(id, record, moment(ARGV[at + 2]), now, ARGV[at + 6], ARGV[at + 5])
+  park(id, record, due, now, reason, ARGV[at + 5])
   save(id, record)
   if record[STATUS] == 'accepted' then
     woken[record[STREAM]] = true

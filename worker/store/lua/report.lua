@@ -2,59 +2,90 @@
 -- known (yet) is kept, for the answer to its submit may still be on its way.
 -- uses: record window report
 -- ARGV[1] ms that an unmatched report is kept
--- ARGV[2..] eight a report: account, vendor's id, number (eleven digits, or '' where the vendor's
+-- ARGV[2..] nine a report: account, vendor's id, number (eleven digits, or '' where the vendor's
 --           id is our own), status, code, reason, ms or 'day' for which the number is blocked there
---           or '', '1' where the number is barred there
+--           or '', '1' where the number is barred there, when it came in ms or 0 for now
 -- returns for each: what came of it ('applied', 'late', 'early') and the message's id or ''
 
-local memory, now = ARGV[1], clock()
+local memory, now = tonumber(ARGV[1]), clock()
 local answers = {}
 
+-- The message that a vendor's id stands for, if that is known, and its record, if it is there.
 local function find(account, vendor_id, number)
   local id = number ~= '' and redis.call('GET', VENDOR_ID .. account .. ':' .. vendor_id .. ':' .. number)
-  id = id or vendor_id
-  local record = load(id)
-  if record and record[ACCOUNT] == account then
-    return id, record
+  local record = load(id or vendor_id)
+  if record and record[ACCOUNT] ~= account and not is_lost(record, account) then
+    record = nil
+  elseif record and number ~= '' and number ~= string.sub(record[TO], -11) then
+    record = nil
   end
-  local lost = number ~= '' and redis.call('GET', LOST .. account .. ':' .. number)
-  record = lost and load(lost)
-  if record and record[STATUS] == 'unknown' and record[ACCOUNT] == account then
-    record[VENDOR_MESSAGE_ID] = vendor_id
-    return lost, record
-  end
-  return nil, nil
+  return id or record and vendor_id, record
 end
 
-local function keep(account, vendor_id, number, at)
+-- Keep a report; returns 'late' where one is kept for it that says how it ended.
+local function keep(account, vendor_id, number, at, came)
   local key = early_key(account, number)
-  redis.call('HSET', key, vendor_id, cmsgpack.pack({ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], now}))
+  local before = redis.call('HGET', key, vendor_id)
+  if before and cmsgpack.unpack(before)[1] ~= 'submitted' then
+    return 'late'
+  end
+  local kept = redis.call('HGETALL', key) -- one or two, but for an account that others use as well
+  for at_kept = 1, #kept, 2 do
+    if cmsgpack.unpack(kept[at_kept + 1])[5] < now - memory then
+      redis.call('HDEL', key, kept[at_kept])
+    end
+  end
+  local report = {ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], came, now}
+  redis.call('HSET', key, vendor_id, cmsgpack.pack(report))
   redis.call('PEXPIRE', key, memory)
+  return 'early'
 end
 
-local function block(account, number, blocked)
+-- Keep a report whose message is not known, and see whether it is about one that lost its answer.
+local function take_unmatched(account, vendor_id, number, at)
+  local came = tonumber(ARGV[at + 8])
+  local verdict = keep(account, vendor_id, number, at, came > 0 and math.min(came, now) or now)
+  if verdict == 'late' then
+    return verdict, nil
+  end
+  local given, again, lost = adopt_lost(account, number, now)
+  for _, each in ipairs(again and lost or {}) do
+    if each.record[STATUS] == 'unknown' then
+      redis.call('ZADD', UNKNOWN, 'LT', now + FIRST_LOOK, each.id)
+    end
+  end
+  return given[vendor_id] and 'applied' or verdict, given[vendor_id]
+end
+
+local function block(account, number, blocked, code)
   local key = number_key(account, number)
   local times = redis.call('GET', key) or pack_time(0)
   local free = blocked == 'day' and midnight(now) or now + tonumber(blocked)
   times = pack_time(math.max(time_at(times, 0), free)) .. string.sub(times, 7)
   redis.call('SET', key, times, 'PX', math.max(1, free - now, redis.call('PTTL', key)))
-  redis.call('HINCRBY', STATE .. account, 'drift:report', 1)
+  redis.call('HINCRBY', STATE .. account, 'drift:' .. code, 1)
+  redis.call('HSET', STATE .. account, 'drifted', string.format('%.0f', now))
 end
 
-for at = 2, #ARGV, 8 do
+for at = 2, #ARGV, 9 do
   local account, vendor_id, number = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local id, record = find(account, vendor_id, number)
-  local verdict = 'early'
+  local verdict = 'late'
   if record then
+    if record[VENDOR_MESSAGE_ID] == '' then
+      record[VENDOR_MESSAGE_ID] = vendor_id
+    end
     verdict = apply(id, record, ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], now)
-  elseif number ~= '' then
-    keep(account, vendor_id, number, at)
+  elseif not id and number ~= '' then
+    verdict, id = take_unmatched(account, vendor_id, number, at)
   end
-  if ARGV[at + 6] ~= '' and number ~= '' and verdict ~= 'late' then
-    block(account, number, ARGV[at + 6])
-  end
-  if ARGV[at + 7] == '1' and number ~= '' then
-    redis.call('SADD', SUPPRESSED .. account, number)
+  if number ~= '' then
+    if ARGV[at + 6] ~= '' and verdict ~= 'late' then
+      block(account, number, ARGV[at + 6], ARGV[at + 4])
+    end
+    if ARGV[at + 7] == '1' then
+      redis.call('SADD', SUPPRESSED .. account, number)
+    end
   end
   answers[#answers + 1] = verdict
   answers[#answers + 1] = id or ''

@@ -20,31 +20,26 @@ local function shift(record, windows)
   record[SLOT] = 0
 end
 
-local function index(id, record, vendor_id)
-  local number = string.sub(record[TO], -11)
-  record[VENDOR_MESSAGE_ID] = vendor_id
-  redis.call('SET', VENDOR_ID .. record[ACCOUNT] .. ':' .. vendor_id .. ':' .. number, id, 'PX', memory)
-  redis.call('SET', LAST .. number, id, 'PX', memory)
-end
-
 local function settle(at)
   local id, status, vendor_id, windows = ARGV[at], ARGV[at + 2], ARGV[at + 3], ARGV[at + 6]
   local record = load(id)
   if not record or record[ATTEMPT] ~= tonumber(ARGV[at + 1]) then
     return 0
   end
-  if record[STATUS] == 'accepted' or record[STATUS] == 'scheduled' then
+  local began = record[STATUS] == 'submitting' and record[UPDATED] or 0
+  local waits = record[STATUS] == 'accepted' or record[STATUS] == 'scheduled'
+  if waits and not waits_in_doubt(record) then
     return 0 -- this attempt was deferred; the next one has a number of its own
   end
   local moved = move(id, record, status, now, ARGV[at + 5], ARGV[at + 4])
   -- Where a report overtook the answer, the status is further on; the vendor's id is still news.
-  local news = status == 'submitted' and vendor_id ~= '' and record[VENDOR_MESSAGE_ID] == ''
+  local news = status == 'submitted' and vendor_id ~= '' and record[VENDOR_MESSAGE_ID] ~= vendor_id
   if not moved and not news then
     return 0
   end
   close(id, record)
   if vendor_id ~= '' then
-    index(id, record, vendor_id)
+    index(id, record, vendor_id, memory)
   end
   if windows ~= '' and record[SLOT] > 0 then
     if status == 'submitted' then
@@ -53,7 +48,9 @@ local function settle(at)
       give_back(record, cmsgpack.unpack(windows), 0, now)
     end
   end
-  taken[record[ACCOUNT]] = taken[record[ACCOUNT]] or status == 'submitted'
+  if status == 'submitted' then
+    taken[record[ACCOUNT]] = math.max(taken[record[ACCOUNT]] or 0, began)
+  end
   save(id, record)
   if vendor_id ~= '' then
     adopt_early(id, record, vendor_id, now)
@@ -64,9 +61,7 @@ end
 for at = 2, #ARGV, 7 do
   answers[#answers + 1] = settle(at)
 end
-for account, took in pairs(taken) do
-  if took then
-    mend(account)
-  end
+for account, began in pairs(taken) do
+  mend(account, began)
 end
 return answers

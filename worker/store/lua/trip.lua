@@ -4,6 +4,10 @@
 -- ARGV[2] ms at first; doubles with each failed probe
 -- ARGV[3] ms at the most
 -- ARGV[4] why, for people
--- returns ms until which it is left alone; 0 where it was already
+-- ARGV[5] when that began which tells so, ms since 1970; '' for now
+-- ARGV[6] '1': only where it was a probe that failed
+-- returns ms until which it is left alone; 0 where nothing changed
 
-return trip(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], clock()) or 0
+local now = clock()
+local began = tonumber(ARGV[5]) or now
+return trip(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], began, ARGV[6] == '1', now) or 0

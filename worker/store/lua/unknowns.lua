@@ -1,33 +1,27 @@
 -- Take unknown messages whose time to be looked at has come, under a lease: should the caller
--- die, they come again.
+-- die, they come again. One that a kept report tells of is settled by that.
 -- uses: record report
 -- ARGV[1] how many at the most
 -- ARGV[2] ms of the lease
 -- returns the clock in ms, then id and record of each
 
 local now = clock()
-
--- When the attempt began whose answer was lost.
-local function began(record)
-  local trail = record[TRAIL]
-  for index = #trail, 1, -1 do
-    if trail[index][2] == 'submitting' then
-      return trail[index][1]
-    end
-  end
-  return record[CREATED]
-end
-
 local answer = {now}
 local ids = redis.call('ZRANGEBYSCORE', UNKNOWN, '-inf', now, 'LIMIT', 0, tonumber(ARGV[1]))
 for _, id in ipairs(ids) do
-  local record = load(id)
-  if record and record[STATUS] == 'unknown' and not adopt_lost(id, record, began(record), now) then
+  local record, again = load(id), false
+  if record and record[STATUS] == 'unknown' then
+    _, again = adopt_lost(record[ACCOUNT], string.sub(record[TO], -11), now)
+    record = load(id)
+  end
+  if not record or record[STATUS] ~= 'unknown' then
+    redis.call('ZREM', UNKNOWN, id)
+  elseif again then
+    redis.call('ZADD', UNKNOWN, now + FIRST_LOOK, id)
+  else
     redis.call('ZADD', UNKNOWN, now + tonumber(ARGV[2]), id)
     answer[#answer + 1] = id
     answer[#answer + 1] = cmsgpack.pack(record)
-  else
-    redis.call('ZREM', UNKNOWN, id)
   end
 end
 return answer

@@ -1,0 +1,63 @@
+"""``xinshi gateway``: the HTTP API for web apps, and where vendors call back."""
+
+import asyncio
+from importlib import import_module
+from typing import Any
+
+import rich_click as click
+
+from producers.commands.access import Access
+from producers.commands.failure import WORKED, Failure
+from producers.commands.pages import Command
+from worker.contract.gateway import listen_address
+
+
+def _address(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, int] | None:
+    try:
+        return listen_address(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "xinshi gateway",
+        "xinshi gateway --listen 0.0.0.0:8080",
+    ),
+    codes="0 ended by Ctrl-C or SIGTERM; 1 it cannot listen there; 2 bad usage or settings",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    callback=_address,
+    help="Where it answers, instead of the settings' [gateway] listen; port 0 takes a free one.",
+)
+@click.pass_obj
+def gateway(access: Access, listen: tuple[str, int] | None) -> int:
+    """Serve the HTTP API and take in the vendors' callbacks.
+
+    Its API describes itself at /openapi.json. Put a proxy that speaks TLS in front of it.
+    """
+    settings = access.settings()
+    served = _load()
+    host, port = listen or settings.gateway.listen
+    import_module("worker.telemetry").configure()
+    try:
+        asyncio.run(served.serve(settings, listen=(host, port), ready=_welcome))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        why = "the port is in use" if "in use" in reason else reason
+        raise Failure(f"cannot listen on {host}:{port}: {why}") from error
+    return WORKED
+
+
+def _load() -> Any:
+    try:
+        return import_module("producers.gateway")
+    except ModuleNotFoundError as error:
+        raise Failure(f"the gateway needs {error.name}: pip install 'xinshi[gateway]'") from error
+
+
+def _welcome(address: str) -> None:
+    click.echo(f"The gateway answers at {address} until Ctrl-C; see {address}/openapi.json")

@@ -1,0 +1,176 @@
+"""``xinshi balances``, asked at the sandbox."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from worker.sandbox import Sandbox, example_config, serve
+
+Xinshi = Callable[..., Any]
+SECRETS = ("sandbox-secret", "sandbox-password", "sandbox-pwd", "sandbox-key", "sandbox-appcode")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[str]:
+    """The address of the five vendors, in a thread of their own."""
+    ready = threading.Event()
+    found: list[Any] = []
+
+    async def run() -> None:
+        def take(address: str) -> None:
+            found[:] = [address, asyncio.get_running_loop(), asyncio.current_task()]
+            ready.set()
+
+        await serve("127.0.0.1", 0, Sandbox({}), ready=take)
+
+    def begin() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(run())
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    assert ready.wait(15)
+    address, loop, task = found
+    yield str(address)
+    loop.call_soon_threadsafe(task.cancel)
+    thread.join(15)
+
+
+@pytest.fixture
+def asked(bare: Xinshi, sandbox: str, tmp_path: Path) -> Xinshi:
+    """Ask for balances with the sandbox's own settings; ``change`` edits them."""
+
+    def ask(*args: str, change: Callable[[str], str] = str) -> Any:
+        path = tmp_path / "sandbox.toml"
+        path.write_text(change(example_config(sandbox, "redis://127.0.0.1:1/0")), "utf-8")
+        return bare("--config", str(path), "balances", *args)
+
+    return ask
+
+
+@pytest.fixture
+def control(sandbox: str) -> Callable[[str, Any], None]:
+    def put(what: str, value: Any) -> None:
+        request = urllib.request.Request(
+            f"{sandbox}/_sandbox/{what}",
+            json.dumps(value).encode(),
+            {"Content-Type": "application/json"},
+            method="PUT",
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
+    return put
+
+
+def test_every_account_says_what_it_has_or_that_it_cannot(asked: Xinshi) -> None:
+    ran = asked()
+
+    shown = {line.split()[0]: line.split(maxsplit=1)[1] for line in ran.out.splitlines()}
+    assert (ran.code, ran.err) == (0, "")
+    assert {*shown} == {"tencent", "largesms", "chuangxin", "chuangrui", "zhenzi"}
+    assert shown["tencent"].split()[1].rstrip(",") == "yuan"
+    assert shown["zhenzi"].split()[1] == "messages"
+    assert shown["largesms"] == "largesms has no call for it"
+    assert not any(secret in ran.out for secret in SECRETS)
+
+
+def test_as_json_an_amount_is_a_text_with_every_digit(asked: Xinshi, control: Any) -> None:
+    control("settings", {"balances": {"tencent": 1234567}})
+
+    ran = asked("--json")
+
+    found = {each["name"]: each for each in ran.lines}
+    assert ran.code == 0
+    assert (found["tencent"]["amount"], found["tencent"]["unit"]) == ("1234.567", "yuan")
+    assert found["tencent"]["error"] is None
+    assert (found["chuangxin"]["asked"], found["chuangxin"]["amount"]) == (False, None)
+
+
+def test_one_that_fails_is_a_line_and_the_others_are_shown(asked: Xinshi) -> None:
+    def wrong(config: str) -> str:
+        assert "sandbox-password" in config
+        return config.replace("sandbox-password", "wrong-password")
+
+    ran = asked(change=wrong)
+
+    assert ran.code == 1
+    assert "zhenzi" in ran.out
+    assert "tencent" not in ran.out
+    (line,) = ran.err.splitlines()
+    assert line.startswith("xinshi: tencent: HTTP 200, unreadable: refused: status")
+    assert "wrong-password" not in ran.err
+
+
+def test_all_are_asked_at_once_and_no_longer_than_they_may(
+    bare: Xinshi, hung: str, tmp_path: Path
+) -> None:
+    port = urlsplit(hung).port
+    account = (
+        f'adapter = "zhenzi"\nbase_url = "http://127.0.0.1:{port}"\napp_id = "a"\n'
+        'app_secret = "hidden"\n'
+    )
+    path = tmp_path / "silent.toml"
+    path.write_text(
+        "".join(
+            f"[vendors.v{each}]\n{account}[vendors.v{each}.timeouts]\ntotal = 1\nconnect = 0.5\n"
+            for each in range(5)
+        ),
+        "utf-8",
+    )
+    begun = time.monotonic()
+
+    ran = bare("--config", str(path), "balances", "--json")
+
+    assert ran.code == 1
+    assert [each["error"] for each in ran.lines] == ["no answer in time"] * 5
+    assert time.monotonic() - begun < 4
+    assert "hidden" not in ran.out + ran.err
+
+
+def test_a_vendor_that_is_not_there_is_told_without_its_address(
+    bare: Xinshi, tmp_path: Path
+) -> None:
+    path = tmp_path / "gone.toml"
+    path.write_text(
+        '[vendors.z]\nadapter = "zhenzi"\nbase_url = "http://127.0.0.1:1"\napp_id = "a"\n'
+        'app_secret = "hidden"\n',
+        "utf-8",
+    )
+
+    ran = bare("--config", str(path), "balances")
+
+    assert (ran.code, ran.out, ran.err) == (1, "", "xinshi: z: no connection\n")
+
+
+def test_without_accounts_it_says_so(bare: Xinshi) -> None:
+    ran = bare("balances")
+
+    assert (ran.code, ran.out) == (0, "")
+    assert "no accounts in the settings" in ran.err
+
+
+def test_without_the_workers_packages_it_says_what_to_install(sandbox: str, tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.toml"
+    path.write_text(example_config(sandbox, "redis://127.0.0.1:1/0"), "utf-8")
+    code = (
+        "import sys; sys.modules['aiohttp'] = None; from producers.cli import run; "
+        f"sys.exit(run(['--config', {str(path)!r}, 'balances']))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        "xinshi: asking for balances needs aiohttp: pip install 'xinshi[worker]'\n"
+    )
