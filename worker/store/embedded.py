@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -104,6 +105,7 @@ class Server:
         self._free = not port
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._temporary: TemporaryDirectory[str] | None = None
         self._listen(port or free_port())
 
     def _listen(self, port: int) -> None:
@@ -122,12 +124,13 @@ class Server:
         raise StoreError("the Redis server ended at once: is its port taken, is its folder there?")
 
     def _start(self, patience: float) -> bool:
-        keep = ["--appendonly", "yes", "--dir", str(self._folder)] if self._folder else []
+        keep = ["--appendonly", "yes"] if self._folder else []
+        folder = self._folder or self._scratch()
         self._process = process = _spawn(
             [
                 *(binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
                 *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
-                *("--daemonize", "no", *keep),
+                *("--daemonize", "no", "--dir", str(folder), *keep),
             ]
         )
         end = time.monotonic() + patience
@@ -139,6 +142,12 @@ class Server:
                 raise StoreError(f"the Redis server did not answer within {patience:.0f} s")
             time.sleep(0.02)
         return True
+
+    def _scratch(self) -> Path:
+        """Return a folder for what a replica or a rewrite puts on disk for a moment."""
+        if self._temporary is None:
+            self._temporary = TemporaryDirectory(prefix="xinshi-redis-", ignore_cleanup_errors=True)
+        return Path(self._temporary.name)
 
     def _answers(self) -> bool:
         """Return whether it is our server that answers, and not a stranger on the same port."""
@@ -165,6 +174,9 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._process = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
 
     def __enter__(self) -> Self:
         return self.start()
