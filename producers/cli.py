@@ -10,14 +10,21 @@ from collections.abc import Sequence
 import rich_click as click
 
 from producers.commands.access import Access
+from producers.commands.balances import balances
 from producers.commands.bench import bench
+from producers.commands.dead import dead
 from producers.commands.demo import demo
 from producers.commands.doctor import doctor
+from producers.commands.explain import explain
 from producers.commands.failure import BAD_INPUT, FAILED, INTERRUPTED, WORKED, Failure, complain
+from producers.commands.gateway import gateway
+from producers.commands.inbound import inbound
 from producers.commands.messages import cancel, status
 from producers.commands.pages import Group
 from producers.commands.sandbox import sandbox
 from producers.commands.send import send
+from producers.commands.spool import spool
+from producers.commands.suppression import suppression
 from producers.commands.vendors import vendors
 from worker import __version__
 from worker.contract.errors import MessageError, SettingsError, XinshiError
@@ -60,7 +67,11 @@ def command(context: click.Context, config: str | None, redis_url: str | None) -
     context.obj = Access(config, redis_url)
 
 
-for each in (send, status, cancel, vendors, doctor, sandbox, demo, bench):
+_COMMANDS = (
+    *(send, status, explain, cancel, dead, inbound, suppression, vendors, balances),
+    *(doctor, spool, gateway, sandbox, demo, bench),
+)
+for each in _COMMANDS:
     command.add_command(each)
 
 

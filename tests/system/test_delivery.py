@@ -196,14 +196,17 @@ def test_the_procfile_runs_under_honcho_and_ends_when_asked(
     stack = make_stack()
     port = free_port()
 
-    honcho = stack.start_all(FLOWER_PORT=str(port))
+    gateway = f"127.0.0.1:{free_port()}"
+
+    honcho = stack.start_all(FLOWER_PORT=str(port), GATEWAY_LISTEN=gateway)
     ids = _send(stack, 20) + _send(stack, 20, first=20, stream="otp")
     stack.until("every message is settled", _settled(stack, ids))
     stack.until("Flower answers", lambda: reachable(f"http://127.0.0.1:{port}/healthcheck"))
+    stack.until("the gateway is ready", lambda: reachable(f"http://{gateway}/readyz"))
     lines = stack.logs("honcho")
     stack.stop(honcho, signal.SIGTERM)
 
-    for name in ("worker-otp", "worker", "beat", "flower"):
+    for name in ("worker-otp", "worker", "beat", "flower", "gateway"):
         assert f"{name}" in lines
     assert stack.handsets() == {_number(place): 1 for place in range(40)}
     assert not reachable(f"http://127.0.0.1:{port}/healthcheck")

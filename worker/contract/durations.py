@@ -8,6 +8,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
 _WINDOW = re.compile(r"([1-9]\d*)\s*/\s*(?:(day)|(\d+(?:\.\d+)?)\s*(s|m|h))", re.ASCII)
 _LONGEST = 3660 * 86400.0  # ten years: what is longer is a slip, and too much for Redis's clock
+_MOST, _WIDEST = 10_000, 366 * 86400.0  # of a window; the store remembers the time of each message
 
 
 def seconds(value: object) -> float:
@@ -41,7 +42,10 @@ class Window:
         length = 0.0 if match[2] else float(match[3]) * _SECONDS[match[4]]
         if not match[2] and length <= 0:
             raise ValueError("a window must be longer than nothing")
-        return cls(int(match[1]), length)
+        count = float(match[1])
+        if count > _MOST or length > _WIDEST:
+            raise ValueError(f"a limit is at most {_MOST} in a window of at most a year")
+        return cls(int(count), length)
 
 
 _HOURS = re.compile(r"(\d{1,2}):([0-5]\d)\s*-\s*(\d{1,2}):([0-5]\d)", re.ASCII)

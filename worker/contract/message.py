@@ -44,7 +44,7 @@ class Message:
         put = object.__setattr__
         put(self, "to", recipient.parse(self.to))
         _check_content(self)
-        if self.stream not in _STREAMS:
+        if not isinstance(self.stream, str) or self.stream not in _STREAMS:
             raise MessageError("stream", f"unknown; there are {', '.join(Stream)}")
         if self.params is not None:
             put(self, "params", _params(self.params))

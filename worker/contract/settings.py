@@ -13,11 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from worker.contract import accounts, streams
+from worker.contract import accounts, gateway, streams
 from worker.contract import templates as texts
 from worker.contract.accounts import Account, Limits, Timeouts
 from worker.contract.durations import Window
 from worker.contract.errors import SettingsError
+from worker.contract.gateway import ApiKey, GatewaySettings
 from worker.contract.status import Stream
 from worker.contract.streams import Resend, Route, StreamSettings
 from worker.contract.tables import Table, address, mapping, windows
@@ -25,9 +26,11 @@ from worker.contract.templates import Template
 
 __all__ = [
     "Account",
+    "ApiKey",
     "Brake",
     "Breaker",
     "Durability",
+    "GatewaySettings",
     "Limits",
     "Resend",
     "Route",
@@ -103,7 +106,7 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     brake: Brake = field(default_factory=Brake)
     breaker: Breaker = field(default_factory=Breaker)
-    gateway: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     path: Path | None = None  #: the file read, if there was one
 
     def route(self, stream: Stream) -> tuple[str, ...]:
@@ -200,7 +203,7 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
         brake=_brake(top.table("brake")),
         breaker=_breaker(top.table("breaker")),
         worker=_worker(top.table("worker")),
-        gateway=_gateway(top.table("gateway")),
+        gateway=gateway.parse(top.table("gateway")),
         path=path,
     )
     defaults.close()
@@ -252,9 +255,3 @@ def _worker(table: Table) -> WorkerSettings:
         raise SettingsError(table.key("reserve"), "must be less than worker.in_flight")
     table.close()
     return found
-
-
-def _gateway(table: Table) -> dict[str, Any]:
-    keys = {"listen": table.text("listen", "127.0.0.1:8080"), "api_keys": table.mapping("api_keys")}
-    table.close()
-    return keys

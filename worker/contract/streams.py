@@ -32,6 +32,8 @@ class StreamSettings:
     spread: float = 1800.0  #: seconds over which what waited is spread when they end
 
 
+_HEAVIEST = 1e6  # of a weight
+
 _DEFAULTS = {
     Stream.OTP: StreamSettings(
         validity=300.0,
@@ -70,7 +72,15 @@ def parse(tables: Mapping[str, Table]) -> dict[Stream, StreamSettings]:
             spread=table.duration("spread", default.spread),
         )
         table.close()
+        _check_spread(streams[stream], table.key("spread"))
     return streams
+
+
+def _check_spread(stream: StreamSettings, key: str) -> None:
+    """What waited for the end of quiet hours must not be spread into the next ones."""
+    quiet = stream.quiet_hours
+    if quiet and stream.spread > (left := (quiet.begins - quiet.ends) % (24 * 60) * 60):
+        raise SettingsError(key, f"longer than the {left} seconds that quiet_hours leave of a day")
 
 
 def _resend(table: Table, default: Resend) -> Resend:
@@ -120,8 +130,9 @@ def parse_routes(table: Mapping[str, Any], known: Collection[str]) -> dict[Strea
 
 def _weights(accounts: Mapping[str, object], key: str) -> tuple[float, ...]:
     for account, weight in accounts.items():
-        if not isinstance(weight, int | float) or isinstance(weight, bool) or weight <= 0:
-            raise SettingsError(f"{key}.{account}", "a weight is a number above 0")
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not 0 < weight <= _HEAVIEST:  # type: ignore[operator]  # just checked
+            raise SettingsError(f"{key}.{account}", f"a weight is above 0, at most {_HEAVIEST:.0f}")
     return tuple(float(weight) for weight in accounts.values())  # type: ignore[arg-type]  # checked
 
 

@@ -41,7 +41,7 @@ class Table:
         value = self.pop(name)
         if value is None:
             return default
-        if isinstance(value, str) and value.isdigit():
+        if isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise SettingsError(self.key(name), f"must be a whole number, at least {least}")

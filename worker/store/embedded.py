@@ -114,6 +114,13 @@ class Server:
 
     def start(self, *, patience: float = 10.0) -> Self:
         """Start it and wait until it answers; raise StoreError."""
+        try:
+            return self._started(patience)
+        except StoreError:
+            self._tidy()
+            raise
+
+    def _started(self, patience: float) -> Self:
         for _ in range(_PORTS if self._free else 1):
             if self._start(patience):
                 self._free = False  # from now on its address is known
@@ -174,6 +181,9 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._process = None
+        self._tidy()
+
+    def _tidy(self) -> None:
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None

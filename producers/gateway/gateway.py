@@ -1,0 +1,55 @@
+"""Gateway: what the handlers of one process share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from aiohttp import web
+
+from producers.client import AsyncClient
+from producers.gateway.keyring import Keyring
+from producers.gateway.metrics import Metrics
+from worker import vendors
+from worker.contract.settings import ApiKey, Settings
+from worker.store.client import AsyncStore
+from worker.store.inbox import Inbox
+from worker.store.spool import Spool
+from worker.vendors.base import Vendor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    settings: Settings
+    client: AsyncClient
+    store: AsyncStore
+    vendors: Mapping[str, Vendor]
+    keyring: Keyring
+    spool: Spool
+    inbox: Inbox
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Make one; nothing is connected yet. Raises SettingsError."""
+        store = AsyncStore(
+            settings.redis_url,
+            timeout=settings.store.timeout,
+            durability=settings.store.durability,
+        )
+        return cls(
+            settings=settings,
+            client=AsyncClient(config=settings),
+            store=store,
+            vendors=vendors.load_all(settings),
+            keyring=Keyring(settings.gateway.api_keys),
+            spool=Spool(store),
+            inbox=Inbox(store),
+        )
+
+    async def close(self) -> None:
+        await self.client.close()
+        await self.store.close()
+
+
+GATEWAY = web.AppKey("gateway", Gateway)
+CALLER = web.RequestKey("caller", ApiKey)  #: on requests to /v1

@@ -1,0 +1,73 @@
+"""What may be read: inbound messages, and the accounts."""
+
+import re
+from typing import Any
+
+from aiohttp import web
+
+from producers.commands.vendors import describe
+from producers.conditions import condition
+from producers.gateway.gateway import GATEWAY
+from producers.gateway.problems import Problem
+from producers.gateway.responses import answer
+from producers.snapshot import moment
+from worker.store import care
+from worker.store.inbox import Received
+
+_PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
+_HIGHEST = 2**64 - 1
+_MOST, _USUAL = 1000, 100
+
+
+async def inbound(request: web.Request) -> web.Response:
+    """List inbound messages behind a place, the oldest first."""
+    after, limit = _after(request.query.get("after", "")), _limit(request.query.get("limit"))
+    found = await request.app[GATEWAY].inbox.list(after, limit)
+    place = found[-1].id if found else after or None
+    return answer({"messages": [_letter(each) for each in found], "next": place})
+
+
+def _after(text: str) -> str:
+    found = _PLACE.fullmatch(text)
+    if text and (found is None or any(int(part) > _HIGHEST for part in found.groups("0"))):
+        rule = "must be the next of an earlier answer, or the id of an inbound message"
+        raise Problem("invalid-parameter", rule, field="after")
+    return text
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _USUAL
+    short = text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST))
+    if not short or not 1 <= int(text) <= _MOST:
+        rule = f"must be a whole number from 1 to {_MOST}"
+        raise Problem("invalid-parameter", rule, field="limit")
+    return int(text)
+
+
+def _letter(received: Received) -> dict[str, Any]:
+    letter = received.letter
+    return {
+        "id": received.id,
+        "received_at": moment(received.received_at).isoformat(),
+        "sent_at": moment(letter.at).isoformat() if letter.at else None,
+        "account": letter.account,
+        "from": letter.sender,
+        "extension": letter.extension,
+        "text": letter.text,
+        "vendor_message_id": letter.vendor_message_id,
+        "message_id": letter.message_id or None,
+        "opted_out": letter.opted_out,
+    }
+
+
+async def vendors(request: web.Request) -> web.Response:
+    """List the accounts: what the settings make of them, and how they do."""
+    gateway = request.app[GATEWAY]
+    found = [describe(gateway.settings, vendor) for vendor in gateway.vendors.values()]
+    states = await gateway.store.run(care.states(tuple(gateway.vendors)))
+    rows = [
+        each | condition(state, states.now, each["limits"]["concurrency"]).to_dict()
+        for state, each in zip(states.accounts, found, strict=True)
+    ]
+    return answer({"vendors": rows})
