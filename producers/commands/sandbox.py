@@ -11,7 +11,6 @@ import rich_click as click
 from producers.commands.access import Access
 from producers.commands.failure import WORKED, Failure
 from producers.commands.pages import Command
-from worker.contract.settings import Settings
 
 _PORTS = 65536
 
@@ -27,6 +26,7 @@ def _address(_: click.Context, __: click.Parameter, text: str) -> tuple[str, int
     cls=Command,
     examples=(
         "xinshi sandbox",
+        "xinshi sandbox --callback http://127.0.0.1:8080",
         "xinshi sandbox --print-config > xinshi.toml",
     ),
     codes="0 ended by Ctrl-C; 1 it cannot listen there; 2 bad usage",
@@ -40,10 +40,16 @@ def _address(_: click.Context, __: click.Parameter, text: str) -> tuple[str, int
     help="Where it answers; port 0 takes a free one.",
 )
 @click.option(
+    "--callback",
+    metavar="URL",
+    default="",
+    help="Your gateway, http://127.0.0.1:8080: reports and replies are pushed there.",
+)
+@click.option(
     "--print-config", is_flag=True, help="Print a whole xinshi.toml that points at it, and end."
 )
 @click.pass_obj
-def sandbox(access: Access, listen: tuple[str, int], print_config: bool) -> int:
+def sandbox(access: Access, listen: tuple[str, int], callback: str, print_config: bool) -> int:
     """Play the five vendors on this machine.
 
     No text message leaves it. It accepts its own credentials, and those of the accounts in
@@ -60,7 +66,8 @@ def sandbox(access: Access, listen: tuple[str, int], print_config: bool) -> int:
         click.echo(text, nl=False)
         return WORKED
     try:
-        asyncio.run(_serve(played, host, port, settings))
+        rules = played.Settings(callback=callback)
+        asyncio.run(_serve(played, host, port, played.Sandbox(settings.vendors, settings=rules)))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Failure(f"cannot listen on {host}:{port}: {_short(reason)}") from error
@@ -78,13 +85,13 @@ def _short(reason: str) -> str:
     return "the port is in use" if "in use" in reason else reason
 
 
-async def _serve(played: Any, host: str, port: int, settings: Settings) -> None:
+async def _serve(played: Any, host: str, port: int, sandbox: Any) -> None:
     task = asyncio.current_task()
     assert task
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
-        await played.serve(host, port, played.Sandbox(settings.vendors), ready=_welcome)
+        await played.serve(host, port, sandbox, ready=_welcome)
 
 
 def _welcome(address: str) -> None:
