@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo dev test lint types imports unit system bench clean
+.PHONY: help install demo dev test lint types imports unit system chaos bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,10 +37,13 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)  ## the tests without the system tests
-	$(BIN)/pytest -m 'not system'
+	$(BIN)/pytest -m 'not system and not chaos'
 
 system: $(STAMP)  ## the tests that start the real processes
 	$(BIN)/pytest -m system
+
+chaos: $(STAMP)  ## the same for minutes: kills, outages, failovers, every fault; prints its figures
+	$(BIN)/pytest -m chaos -s
 
 bench: $(STAMP)  ## submit rate beside a bare loop, in one run
 	$(BIN)/xinshi bench

@@ -9,7 +9,7 @@ from typing import Any, Self
 from producers.ids import new_id
 from producers.intake import Batch, Intake
 from producers.life import Life
-from producers.snapshot import Snapshot
+from producers.snapshot import Snapshot, unreported
 from worker import vendors
 from worker.contract import settings as reading
 from worker.contract.errors import ConflictError, NotFoundError
@@ -53,6 +53,7 @@ class _Client:
             url = self.settings.redis_url
         self._url = url
         self._vendors = vendors.load_all(self.settings)
+        self._clock = clock
         self._intake = Intake(self.settings, self._vendors, clock=clock, new_id=new_id)
 
     def _accept(self, entries: list[Entry]) -> Act[list[Accepted]]:
@@ -62,11 +63,26 @@ class _Client:
     def _explain(self, message_id: str) -> Act[Circumstances | None]:
         return care.explain(_asked(message_id), tuple(self.settings.vendors))
 
+    def _snapshot(self, message_id: str, found: list[Record | None]) -> Snapshot:
+        (record,) = found
+        if record is None:
+            raise NotFoundError(message_id)
+        reason = unreported(
+            record,
+            reported=self._reported(record),
+            horizon=self.settings.store.reports,
+            now=self._clock(),
+        )
+        return Snapshot.of(message_id, record, reason)
+
+    def _reported(self, record: Record) -> bool:
+        vendor = self._vendors.get(record.account)
+        return vendor is None or vendor.reported
+
     def _life(self, message_id: str, found: Circumstances | None) -> Life:
         if found is None:
             raise NotFoundError(message_id)
-        vendor = self._vendors.get(found.record.account)
-        reported = vendor is None or vendor.reported
+        reported = self._reported(found.record)
         return Life.of(message_id, found, self.settings, reported=reported)
 
 
@@ -81,13 +97,6 @@ def _asked(message_id: str) -> str:
     if not message_id.isascii():
         raise NotFoundError(message_id)
     return message_id
-
-
-def _snapshot(message_id: str, found: list[Record | None]) -> Snapshot:
-    (record,) = found
-    if record is None:
-        raise NotFoundError(message_id)
-    return Snapshot.of(message_id, record)
 
 
 class Client(_Client):
@@ -155,7 +164,7 @@ class Client(_Client):
 
     def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; raise NotFoundError."""
-        return _snapshot(message_id, self._store.run(acts.find([_asked(message_id)])))
+        return self._snapshot(message_id, self._store.run(acts.find([_asked(message_id)])))
 
     def explain(self, message_id: str) -> Life:
         """Return every step of a message and what comes next; raise NotFoundError."""
@@ -240,7 +249,7 @@ class AsyncClient(_Client):
 
     async def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; see Client.status."""
-        return _snapshot(message_id, await self._store.run(acts.find([_asked(message_id)])))
+        return self._snapshot(message_id, await self._store.run(acts.find([_asked(message_id)])))
 
     async def explain(self, message_id: str) -> Life:
         """Return every step of a message; see Client.explain."""

@@ -10,6 +10,8 @@ from worker.contract.record import Record
 from worker.contract.status import FINAL, Status
 
 _BEIJING = ZoneInfo("Asia/Shanghai")
+NO_REPORT = "no report"  # it may have been delivered, and may not
+NO_REPORTS = "this vendor sends no reports"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +37,12 @@ class Snapshot:
     expires_at: datetime
 
     @classmethod
-    def of(cls, message_id: str, record: Record) -> "Snapshot":
+    def of(cls, message_id: str, record: Record, reason: str = "") -> "Snapshot":
+        """Show a record; ``reason``: what time or the settings say besides, see ``unreported``."""
         return cls(
             id=message_id,
             status=record.status,
-            reason=record.reason,
+            reason=reason or record.reason,
             stream=str(record.stream),
             to=mask(record.to),
             account=record.account,
@@ -73,6 +76,18 @@ class Snapshot:
             return getattr(self, name)
         except AttributeError:
             raise KeyError(name) from None
+
+
+def unreported(record: Record, *, reported: bool, horizon: float, now: datetime) -> str:
+    """Return why a submitted message stays so, where no report will say more; else nothing.
+
+    ``reported``: its account sends reports; ``horizon``: seconds within which they come.
+    """
+    if record.status is not Status.SUBMITTED:
+        return ""
+    if not reported:
+        return record.reason or NO_REPORTS
+    return NO_REPORT if now.timestamp() >= record.updated / 1000 + horizon else ""
 
 
 def moment(milliseconds: int) -> datetime:

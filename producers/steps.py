@@ -118,7 +118,7 @@ def _aside(step: records.Step) -> str:
 def _unknown(step: records.Step, before: str) -> str:
     if before == Status.UNKNOWN:
         asked = f"asked {step.account}: " if step.reason.startswith("the vendor") else ""
-        return f"{asked}{_words(step)}"
+        return f"{asked}{_words(step) or 'still not known'}"
     if before in (Status.ACCEPTED, Status.SCHEDULED):
         return f"too late to be submitted again, and may have been taken before: {_words(step)}"
     return f"lost the answer of {step.account}{_said(step)}"

@@ -5,7 +5,7 @@ account that says it is unusable, or failures in a row without any answer betwee
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -22,6 +22,15 @@ log = structlog.get_logger("xinshi.care")
 _FAILURES = frozenset({Outcome.UNAVAILABLE, Outcome.UNKNOWN})
 
 
+def _weight(submission: Submission) -> int:
+    """Return how little one of a call's outcomes says about the account."""
+    if submission.outcome is Outcome.SUSPENDED:
+        return 0
+    if submission.outcome is Outcome.THROTTLED:
+        return 1
+    return 3 if submission.outcome in _FAILURES else 2  # an answer is none that failed
+
+
 class Care:
     """Notes what each call came to, and trips or slows the account where it must."""
 
@@ -30,37 +39,47 @@ class Care:
         self._store = store
         self._failures = dict.fromkeys(settings.vendors, 0)
         self._writing: set[asyncio.Task[None]] = set()
-        self._tripping: set[str] = set()  # accounts whose trip is on its way
+        self._tripping: set[tuple[str, bool]] = set()  # trips on their way; True: of a probe only
 
-    def note(self, account: str, submission: Submission) -> None:
-        """Take one call's outcome into account."""
+    def note(self, account: str, submissions: Sequence[Submission], began: int) -> None:
+        """Take one call's outcomes into account; ``began``: when it was claimed, ms since 1970."""
+        submission = min(submissions, key=_weight)
         outcome = submission.outcome
         if outcome not in _FAILURES:
             self._failures[account] = 0
         if outcome is Outcome.SUSPENDED:
-            self._trip(account, self._breaker.suspended, submission.reason or "suspended")
+            why = submission.reason or "suspended"
+            self._trip(account, self._breaker.suspended, why, began)
         elif outcome in _FAILURES:
             self._failures[account] += 1
-            if self._failures[account] >= self._breaker.failures:
-                self._trip(account, self._breaker.open, f"failing: {submission.reason}"[:120])
+            in_a_row = self._failures[account] >= self._breaker.failures
+            why = f"failing: {submission.reason}"[:120]
+            self._trip(account, self._breaker.open, why, began, only_probe=not in_a_row)
         elif outcome is Outcome.THROTTLED and submission.code and not submission.split:
-            self._write(self._slow(account))
+            self._write(self._slow(account, began))
 
-    def _trip(self, account: str, seconds: float, why: str) -> None:
-        if account not in self._tripping:
-            self._tripping.add(account)
-            self._write(self._carry_out_trip(account, seconds, why))
+    def _trip(
+        self, account: str, seconds: float, why: str, began: int, *, only_probe: bool = False
+    ) -> None:
+        trip = (account, only_probe)
+        if trip not in self._tripping:
+            self._tripping.add(trip)
+            longest = self._breaker.longest
+            act = care.trip(account, seconds, longest, why, began=began, only_probe=only_probe)
+            self._write(self._carry_out_trip(trip, act, why))
 
-    async def _carry_out_trip(self, account: str, seconds: float, why: str) -> None:
+    async def _carry_out_trip(self, trip: tuple[str, bool], act: Act[int], why: str) -> None:
+        account, _ = trip
         try:
-            until = await self._run(care.trip(account, seconds, self._breaker.longest, why))
+            until = await self._run(act)
         finally:
-            self._tripping.discard(account)
+            self._tripping.discard(trip)
         if until:
+            self._failures[account] = 0  # from here on it is probed
             log.error("account.suspended", account=account, reason=why, until_ms=until)
 
-    async def _slow(self, account: str) -> None:
-        if limit := await self._run(care.slow(account)):
+    async def _slow(self, account: str, began: int) -> None:
+        if limit := await self._run(care.slow(account, began)):
             log.warning("account.slowed", account=account, in_flight=limit)
 
     async def _run(self, act: Act[int]) -> int:

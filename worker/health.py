@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _WEIGHT = 0.02  # of the newest answer in the averages: about the last fifty count
 _ERRORS = 0.15  # share of failed submits above the others' that stands out
 _SLOW, _SLOW_FLOOR = 3.0, 1.0  # times the others' answer time, and at least so many seconds
-_CUT = 0.9  # what one bad answer leaves of a factor while the account stands out
+_CUT = 0.9  # what one bad answer leaves of a factor, where the account stands out by such
 _LEAST = 0.05  # never nothing: the few messages it gets tell when it is well again
 _DRIFT = 0.01  # what a factor gains a second
 _FULL = 1.0
@@ -42,7 +42,7 @@ class Health:
         found.answers += 1
         found.errors += weight * (failed - found.errors)
         found.seconds += weight * (seconds - found.seconds)
-        if self._stands_out(account):
+        if self._stands_out(account, failed=failed, seconds=seconds):
             found.factor = max(_LEAST, found.factor * _CUT)
 
     def factor(self, account: str, now: float) -> float:
@@ -52,13 +52,13 @@ class Health:
     def _drifted(self, found: _Account, now: float) -> float:
         return min(_FULL, found.factor + _DRIFT * max(0.0, now - found.noted))
 
-    def _stands_out(self, account: str) -> bool:
-        """Return whether this account does clearly worse than the others."""
+    def _stands_out(self, account: str, *, failed: bool, seconds: float) -> bool:
+        """Return whether an answer is bad, and the account has clearly more such than others."""
         others = [each for name, each in self._accounts.items() if name != account and each.answers]
         if not others:
             return False
         own = self._accounts[account]
         errors = statistics.median(each.errors for each in others)
-        seconds = statistics.median(each.seconds for each in others)
-        slow = max(_SLOW_FLOOR, _SLOW * seconds)
-        return own.errors > errors + _ERRORS or own.seconds > slow
+        slow = max(_SLOW_FLOOR, _SLOW * statistics.median(each.seconds for each in others))
+        failing = failed and own.errors > errors + _ERRORS
+        return failing or (seconds > slow and own.seconds > slow)

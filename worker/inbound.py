@@ -5,6 +5,7 @@ and half width, in either case.
 """
 
 import hashlib
+import re
 import unicodedata
 
 from worker.contract.events import Inbound
@@ -12,23 +13,28 @@ from worker.store.arrivals import Heard
 from worker.store.inbox import Letter
 
 _OPT_OUT = frozenset(
-    {"T", "TD", "N", "R", "STOP", "UNSUBSCRIBE", "退订", "取消", "拒收", "退订回T", "回复TD"}
+    {
+        *("T", "TD", "N", "R", "STOP", "UNSUBSCRIBE", "退订", "退訂", "取消", "拒收"),
+        *("退订回T", "回T", "回复T", "回TD", "回复TD", "退订T", "T退订", "TD退订", "退订TD"),
+        *("取消订阅", "取消訂閱", "不再接收"),
+    }
 )
-_TRIM = " \t\r\n.。!！,，;；'\"“”‘’【】[]()（）"
+_NOISE = re.compile(r"[\W_]+")  # blanks, punctuation, what cannot be seen: but no letter and digit
 
 
 def opts_out(text: str) -> bool:
     """Return whether a reply is nothing but an opt-out word."""
-    plain = unicodedata.normalize("NFKC", text).strip(_TRIM).upper()
-    return plain in _OPT_OUT
+    plain = unicodedata.normalize("NFKC", text)
+    return _NOISE.sub("", plain).upper() in _OPT_OUT
 
 
 def arrival(account: str, inbound: Inbound) -> Heard:
     """Return an inbound message for the store."""
     out = opts_out(inbound.text)
     at = int(inbound.at.timestamp() * 1000) if inbound.at else 0
-    said = f"{inbound.sender}\n{inbound.extension}\n{at}\n{inbound.text}"
-    mark = inbound.vendor_message_id or hashlib.blake2b(said.encode(), digest_size=12).hexdigest()
+    # The vendor's id alone would not do: nothing says that it is another one for each reply.
+    said = (inbound.vendor_message_id, inbound.sender, inbound.extension, str(at), inbound.text)
+    mark = hashlib.blake2b("\n".join(said).encode(errors="replace"), digest_size=12).hexdigest()
     return Heard(
         mark=mark,
         suppress="all" if out else "",
@@ -36,7 +42,7 @@ def arrival(account: str, inbound: Inbound) -> Heard:
             account=account,
             sender=inbound.sender,
             extension=inbound.extension,
-            text=inbound.text,
+            text=inbound.text.encode(errors="replace").decode(),
             at=at,
             vendor_message_id=inbound.vendor_message_id,
             opted_out=out,

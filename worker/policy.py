@@ -6,7 +6,7 @@
 | REJECTED    | no    | rejected, final; a stream may let another account try       | yes    |
 | BARRED      | no    | rejected, final                                             | yes    |
 | CAPPED      | no    | the number is blocked there until the window ends           | no     |
-| THROTTLED   | no    | again after a short wait                                    | no     |
+| THROTTLED   | no    | again after a short wait; after two, rather another account | no     |
 | UNAVAILABLE | no    | back off; after two here, rather another account            | yes    |
 | SUSPENDED   | no    | another account at once; the same one after a while         | no     |
 | REFUSED     | no    | once more here, then rather another account                 | yes    |
@@ -90,7 +90,8 @@ def decide(  # noqa: PLR0911 - a return a row of the table
             return Again(wait=_CAPPED, counts=False)
         case Outcome.THROTTLED:
             wait = 0.0 if submission.split else _THROTTLED * (1 + random())
-            return Again(wait=wait, counts=False)
+            avoid = not submission.split and _turned_down(record, record.account)
+            return Again(wait=wait, counts=False, avoid=avoid)
         case Outcome.SUSPENDED:
             wait = 0.0 if alternatives else _SUSPENDED * (1 + random())
             return Again(wait=wait, counts=False, avoid=True)

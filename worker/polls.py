@@ -7,6 +7,7 @@ at a time; the page goes to the spool before anything else; a full page is follo
 import asyncio
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -17,7 +18,7 @@ from worker.contract.settings import Settings
 from worker.store.client import AsyncStore
 from worker.store.spool import Spool
 from worker.transport import Lost, NotSent, Transport
-from worker.vendors.base import Call, Vendor
+from worker.vendors.base import Call, Response, Unreadable, Vendor
 
 log = structlog.get_logger("xinshi.polls")
 
@@ -35,40 +36,55 @@ class Poller:
         vendors: Mapping[str, Vendor],
         store: AsyncStore,
         transport: Transport,
+        *,
+        reconnect: float = _RECONNECT,
     ) -> None:
         self._settings = settings
         self._vendors = vendors
         self._store = store
         self._transport = transport
         self._spool = Spool(store)
+        self._reconnect = reconnect
 
     async def round(self) -> int:
-        """Poll once each, or as long as pages are full; returns how many pages had something."""
-        total = 0
-        for vendor in self._vendors.values():
-            for kind in vendor.polls():
-                total += await self._drain(vendor, kind)
-        return total
+        """Poll once each, or as long as pages are full; returns how many pages had something.
+
+        A vendor that is slow or away holds up no other; what failed is raised in the end.
+        """
+        ends = [(vendor, kind) for vendor in self._vendors.values() for kind in vendor.polls()]
+        found = await asyncio.gather(
+            *(self._drain(vendor, kind) for vendor, kind in ends), return_exceptions=True
+        )
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
+        return sum(each for each in found if isinstance(each, int))
 
     async def _drain(self, vendor: Vendor, kind: str) -> int:
         key = f"{keys.LEASE}{vendor.name}:{kind}"
-        total = self._settings.vendors[vendor.name].timeouts.total
-        life = int((total + _MARGIN) * 1000)
+        life = int((self._settings.vendors[vendor.name].timeouts.total + _MARGIN) * 1000)
         token = secrets.token_hex(8)
         if not await self._store.command("SET", key, token, "NX", "PX", life):
             return 0
-        pages, more = 0, True
+        pages = 0
         try:
-            while more and pages < _PAGES:
-                await self._store.command("PEXPIRE", key, life)
-                raw = await self._poll(vendor, vendor.polls()[kind])
-                more = raw is not None and vendor.more(raw)
-                if raw is not None and await self._keep(vendor, kind, raw):
-                    pages += 1
+            while pages < _PAGES:
+                raw = await self._poll(vendor, _unlosable(vendor, kind))
+                if raw is None or not await self._keep(vendor, kind, raw):
+                    break
+                pages += 1
+                if not _full(vendor, raw) or not await self._prolong(key, token, life):
+                    break
         finally:
             if await self._store.command("GET", key) == token.encode():
                 await self._store.command("DEL", key)
         return pages
+
+    async def _prolong(self, key: str, token: str, life: int) -> bool:
+        """Keep the lease for another page; returns whether it is still ours."""
+        if await self._store.command("GET", key) != token.encode():
+            return False
+        return bool(await self._store.command("PEXPIRE", key, life))
 
     async def _poll(self, vendor: Vendor, call: Call[Raw]) -> Raw | None:
         try:
@@ -82,15 +98,59 @@ class Poller:
 
         The vendor has forgotten it already: however long Redis is away, this is its only place.
         """
-        if not vendor.empty(raw):
-            while True:
-                try:
-                    await self._spool.put(vendor.name, raw)
-                    break
-                except StoreError as error:
-                    log.error("poll.held", account=vendor.name, error=str(error))  # noqa: TRY400
-                    await asyncio.sleep(_RECONNECT)
+        holds = not _empty(vendor, raw)
+        if holds:
+            await self._insist(vendor, raw)
         now = await self._store.command("TIME")
         moment = int(now[0]) * 1000 + int(now[1]) // 1000
         await self._store.command("SET", f"{keys.POLLED}{vendor.name}:{kind}", moment)
-        return not vendor.empty(raw)
+        return holds
+
+    async def _wait(self, vendor: Vendor) -> None:
+        try:
+            await asyncio.sleep(self._reconnect)
+        except asyncio.CancelledError:
+            log.critical("poll.lost", account=vendor.name)  # the process ends with a page in hand
+            raise
+
+    async def _insist(self, vendor: Vendor, raw: Raw) -> None:
+        while True:
+            try:
+                await self._spool.put(vendor.name, raw)
+            except StoreError as error:
+                log.error("poll.held", account=vendor.name, error=str(error))  # noqa: TRY400
+                await self._wait(vendor)
+            else:
+                return
+
+
+def _unlosable(vendor: Vendor, kind: str) -> Call[Raw]:
+    """Return the call with the page as its answer, also where the adapter's reading fails."""
+    call = vendor.polls()[kind]
+
+    def read(response: Response) -> Raw:
+        try:
+            return call.read(response)
+        except Unreadable:
+            raise
+        except Exception as error:  # noqa: BLE001 - an adapter's bug must lose no page
+            log.error("adapter.broken", account=vendor.name, error=type(error).__name__)  # noqa: TRY400
+            return Raw("inbound" if kind == "inbound" else "report", response.body)
+
+    return replace(call, read=read)
+
+
+def _empty(vendor: Vendor, raw: Raw) -> bool:
+    try:
+        return vendor.empty(raw)
+    except Exception as error:  # noqa: BLE001 - an adapter's bug must lose no page
+        log.error("adapter.broken", account=vendor.name, error=type(error).__name__)  # noqa: TRY400
+        return False
+
+
+def _full(vendor: Vendor, raw: Raw) -> bool:
+    try:
+        return vendor.more(raw)
+    except Exception as error:  # noqa: BLE001 - the next round asks again
+        log.error("adapter.broken", account=vendor.name, error=type(error).__name__)  # noqa: TRY400
+        return False

@@ -1,13 +1,16 @@
 """Probe: ask an account that is left alone for its balance, where the vendor has that call.
 
 A balance call that works, with money left, says more than waiting: the account is used again at
-once. Where there is no such call, the first message after the wait is the probe.
+once, with one message at first. Where there is no such call, or it said so in vain before, the
+first message after the wait is the probe.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 import structlog
 
+from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.store import care
 from worker.store.care import AccountState
@@ -16,6 +19,8 @@ from worker.transport import Lost, NotSent, Transport
 from worker.vendors.base import Balance, Call, Vendor
 
 log = structlog.get_logger("xinshi.probe")
+
+_BELIEVED = 3  # times in a row that a balance tells more than the messages that failed
 
 
 class Prober:
@@ -32,18 +37,31 @@ class Prober:
         self._vendors = vendors
         self._store = store
         self._transport = transport
+        self._busy = False
 
     async def round(self) -> int:
         """Probe once; returns how many accounts are used again."""
-        found = await self._store.run(care.states(list(self._vendors)))
-        mended = 0
-        for state in found.accounts:
-            call = self._vendors[state.name].balance() if state.probing else None
-            if call is not None:
-                mended += await self._probe(state, call)
-        return mended
+        if self._busy:  # the next tick comes before a slow vendor's answer
+            return 0
+        self._busy = True
+        try:
+            found = await self._store.run(care.states(list(self._vendors)))
+            probes = (self._probe(state) for state in found.accounts if state.probing)
+            return sum(await asyncio.gather(*probes))
+        finally:
+            self._busy = False
 
-    async def _probe(self, state: AccountState, call: Call[Balance]) -> bool:
+    async def _probe(self, state: AccountState) -> bool:
+        try:
+            call = self._vendors[state.name].balance()
+            return call is not None and await self._ask(state, call)
+        except StoreError as error:  # the next round says it again
+            log.warning("store.lost", act="probe", error=str(error))
+        except Exception as error:  # noqa: BLE001 - one adapter's bug must not keep the others out
+            log.error("adapter.broken", account=state.name, error=type(error).__name__)  # noqa: TRY400 - its text may hold a secret
+        return False
+
+    async def _ask(self, state: AccountState, call: Call[Balance]) -> bool:
         timeouts = self._settings.vendors[state.name].timeouts
         try:
             balance = await self._transport.call(call, timeouts)
@@ -53,9 +71,10 @@ class Prober:
         if balance.amount <= 0 and not balance.postpaid:
             await self._leave(state, "the balance is used up")
             return False
-        await self._store.run(care.mend(state.name))
-        log.warning("account.mended", account=state.name)
-        return True
+        mended = await self._store.run(care.mend(state.name, believed=_BELIEVED))
+        if mended:
+            log.warning("account.mended", account=state.name)
+        return mended
 
     async def _leave(self, state: AccountState, why: str) -> None:
         """Leave it alone for longer, once its time is over."""

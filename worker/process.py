@@ -47,7 +47,7 @@ class Process:
         self._resolver = Resolver(*parts)
         self._prober = Prober(*parts)
         self._poller = Poller(*parts)
-        self._intake = Intake(settings, self._vendors, self._store)
+        self._intake = Intake(*parts)
 
     def start(self) -> None:
         """Start the loop and open what it needs."""

@@ -34,6 +34,7 @@ log = structlog.get_logger("xinshi.pump")
 
 _LEAST = 32  # slots worth a claim: smaller batches cost a round trip for little
 _RECONNECT = 0.5  # seconds between two tries to reach Redis
+_PAUSE = 1.0  # seconds at the most between two looks: an account may be well again before its time
 
 
 class Pump:
@@ -122,7 +123,7 @@ class Pump:
                 continue
             claimed += self._start(found, begun)
             if found.pause:
-                await self._pause(min(found.pause, end - time.monotonic()))
+                await self._pause(min(found.pause, _PAUSE, end - time.monotonic()))
             elif not found.left and not self._again[stream]:
                 return claimed
         while True:

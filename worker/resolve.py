@@ -3,30 +3,36 @@
 A late answer or a delivery report settles it by itself. Otherwise: where the vendor can be asked
 by our own id, ask; found means taken, and not found twice, a minute apart, means not taken. Else,
 or where asking fails, the stream's policy follows after its hold: it stays unknown, or it is
-submitted once more. Nothing here resends while the vendor might still have it.
+submitted once more, as long as it is valid. A vendor that can be asked and does not answer is asked
+again for a day, less and less often.
 """
 
+import asyncio
 from collections.abc import Mapping
+from typing import Literal
 
 import structlog
 
-from worker.contract.record import Record
+from worker.contract.errors import StoreError
+from worker.contract.record import Record, steps
 from worker.contract.settings import Resend, Settings
 from worker.contract.status import Status
 from worker.limits import pack_windows, windows
+from worker.policy import PROVEN, RESENT
 from worker.store import acts, care
 from worker.store.acts import Deferred, Settled
 from worker.store.client import AsyncStore
 from worker.transport import Lost, NotSent, Transport
-from worker.vendors.base import Vendor
+from worker.vendors.base import Call, Found, Vendor
 
 log = structlog.get_logger("xinshi.resolve")
 
-_MOST = 50  # messages a round
+_MOST = 100  # messages a round
+_AT_ONCE = 16  # of them; so that a round is over before its leases are, also where a vendor is slow
 _LEASE = 90.0  # seconds until a message comes again whose round died
 _APART = 60.0  # seconds between the two times that a vendor does not find it
+_ASKED = 86400.0  # seconds for which a vendor that does not answer is asked again
 _NOT_FOUND = "the vendor does not find it"
-_RESENT = "resent"
 
 
 class Resolver:
@@ -43,31 +49,50 @@ class Resolver:
         self._vendors = vendors
         self._store = store
         self._transport = transport
+        self._busy = False
 
     async def round(self) -> int:
         """Look at what is due; returns how many."""
-        found = await self._store.run(care.unknowns(_MOST, _LEASE))
-        for message_id, record in found.messages:
-            await self._resolve(message_id, record, found.now)
-        return len(found.messages)
+        if self._busy:  # the next tick comes before a slow vendor's answers
+            return 0
+        self._busy = True
+        try:
+            found = await self._store.run(care.unknowns(_MOST, _LEASE))
+            room = asyncio.Semaphore(_AT_ONCE)
+            await asyncio.gather(
+                *(self._one(room, each, record, found.now) for each, record in found.messages)
+            )
+            return len(found.messages)
+        finally:
+            self._busy = False
+
+    async def _one(
+        self, room: asyncio.Semaphore, message_id: str, record: Record, now: int
+    ) -> None:
+        """Look at one message; what goes wrong keeps none of the others from it."""
+        async with room:
+            try:
+                await self._resolve(message_id, record, now)
+            except StoreError as error:  # its lease ends, and it comes again
+                log.warning("store.lost", act="resolve", error=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is only about this one
+                log.error("resolve.broken", id=message_id, error=type(error).__name__)  # noqa: TRY400 - its text may quote the message
 
     async def _resolve(self, message_id: str, record: Record, now: int) -> None:
         vendor = self._vendors.get(record.account)
-        taken = await self._ask(vendor, message_id) if vendor else None
+        call = vendor.query(message_id) if vendor else None
+        taken = await self._ask(vendor, call, message_id) if vendor and call else None
         if taken:
             await self._found(message_id, record)
         elif taken is False and _since(record, _NOT_FOUND, now) >= _APART:
-            await self._not_taken(message_id, record)
+            await self._again(message_id, record, "proven")
         elif taken is False:
             await self._look(message_id, record, _APART, _NOT_FOUND)
         else:
-            await self._wait_or_resend(message_id, record, now)
+            await self._wait_or_resend(message_id, record, now, asked=call is not None)
 
-    async def _ask(self, vendor: Vendor, message_id: str) -> bool | None:
-        """Return whether the vendor knows it; None where it can't be asked or does not tell."""
-        call = vendor.query(message_id)
-        if call is None:
-            return None
+    async def _ask(self, vendor: Vendor, call: Call[Found], message_id: str) -> bool | None:
+        """Return whether the vendor knows it; None where it does not tell."""
         try:
             answer = await self._transport.call(call, self._settings.vendors[vendor.name].timeouts)
         except (NotSent, Lost) as error:
@@ -88,23 +113,35 @@ class Resolver:
         await self._store.run(acts.settle([item], reports=self._settings.store.reports))
         log.info("resolve.found", id=message_id, account=record.account)
 
-    async def _not_taken(self, message_id: str, record: Record) -> None:
-        """Twice not found: proof enough to submit it again, to the same vendor with the same id."""
-        await self._again(message_id, record, "same", "not found twice: it was not taken")
-
-    async def _wait_or_resend(self, message_id: str, record: Record, now: int) -> None:
+    async def _wait_or_resend(
+        self, message_id: str, record: Record, now: int, *, asked: bool
+    ) -> None:
+        """``asked``: the vendor can be asked, and did not tell."""
         stream = self._settings.streams[record.stream]
-        left = stream.hold - _since(record, "", now)
-        if left > 0:
-            await self._look(message_id, record, left, "")
-        elif stream.resend_unknown is Resend.NEVER or _resent(record):
+        age = _since(record, "", now)
+        if age < stream.hold:
+            left = stream.hold - age
+            await self._look(message_id, record, min(left, _APART) if asked else left, "")
+        elif self._may_resend(record, now):
+            same = stream.resend_unknown is Resend.SAME_ACCOUNT
+            await self._again(message_id, record, "same" if same else "any")
+        elif asked and age < _ASKED:
+            await self._look(message_id, record, max(_APART, age / 4), "")
+        else:
             await self._look(message_id, record, None, "stays unknown until a report says more")
             log.warning("resolve.unknown", id=message_id, account=record.account)
-        else:
-            same = stream.resend_unknown is Resend.SAME_ACCOUNT
-            await self._again(message_id, record, "same" if same else "any", _RESENT)
 
-    async def _again(self, message_id: str, record: Record, how: str, reason: str) -> None:
+    def _may_resend(self, record: Record, now: int) -> bool:
+        """Return whether it may be submitted again without proof: once, and while it is valid."""
+        policy = self._settings.streams[record.stream].resend_unknown
+        if policy is Resend.NEVER or now >= record.expires or _resent(record):
+            return False
+        return policy is Resend.ANY or record.account in self._settings.route(record.stream)
+
+    async def _again(
+        self, message_id: str, record: Record, how: Literal["proven", "same", "any"]
+    ) -> None:
+        reason = PROVEN if how == "proven" else RESENT
         item = Deferred(
             id=message_id,
             attempt=record.attempt,
@@ -112,10 +149,11 @@ class Resolver:
             counts=True,
             reason=reason,
             windows=self._windows(record.account),
-            resend="same" if how == "same" else "any",
+            resend=how,
         )
-        await self._store.run(acts.defer([item]))
-        log.warning("resolve.again", id=message_id, account=record.account, reason=reason)
+        (status,) = await self._store.run(acts.defer([item]))
+        if status:
+            log.warning("resolve.again", id=message_id, account=record.account, reason=reason)
 
     async def _look(
         self, message_id: str, record: Record, seconds: float | None, note: str
@@ -132,14 +170,14 @@ class Resolver:
 def _since(record: Record, note: str, now: int) -> float:
     """Return the seconds since its last attempt was lost, or since a note then; 0 for never."""
     first = None
-    for step in record.trail:
-        if step[1] == Status.SUBMITTING:
+    for step in steps(record):
+        if step.event == Status.SUBMITTING:
             first = None
-        elif step[1] == Status.UNKNOWN and first is None and note in ("", step[3]):
-            first = int(step[0])
+        elif step.event == Status.UNKNOWN and first is None and note in ("", step.reason):
+            first = step.at
     return (now - first) / 1000 if first is not None else 0.0
 
 
 def _resent(record: Record) -> bool:
     """Return whether a lost answer led to a resend before: it happens once a message."""
-    return any(step[3] == _RESENT for step in record.trail)
+    return any(step.reason == RESENT for step in steps(record))

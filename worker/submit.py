@@ -119,23 +119,23 @@ class Submitter:
             self._conclude(attempt, submission)
             return
         wait = 0.0 if any(name not in record.avoid for name in others) else _ELSEWHERE
-        self._carry_out(attempt, submission, policy.Again(wait=wait, counts=False, avoid=True))
+        self._carry_out(attempt, submission, policy.Again(wait=wait, counts=False, never=True))
 
     async def submit(self, vendor: Vendor, attempts: list[Attempt], begun: float) -> None:
         """Submit one call; ``begun``: the monotonic time at which its claim was sent."""
-        started = time.monotonic()
         submissions = await self._answer(vendor, attempts, begun)
-        self._note(vendor.name, submissions, time.monotonic() - started)
         if all(submission.split for submission in submissions):
             submissions = self._smaller(vendor, submissions)
         for attempt, submission in zip(attempts, submissions, strict=True):
             self._conclude(attempt, submission)
 
-    def _note(self, account: str, submissions: list[Submission], seconds: float) -> None:
+    def _note(
+        self, account: str, attempts: list[Attempt], submissions: list[Submission], seconds: float
+    ) -> None:
         """Let health and care know what one call came to."""
         failed = all(submission.outcome in _FAILED for submission in submissions)
         self._health.note(account, failed=failed, seconds=seconds, now=time.monotonic())
-        self._care.note(account, submissions[0])
+        self._care.note(account, submissions, attempts[0].record.updated)
 
     def _smaller(self, vendor: Vendor, submissions: list[Submission]) -> list[Submission]:
         """A whole call had too many numbers: halve the account's batch, once a size."""
@@ -159,7 +159,10 @@ class Submitter:
         except Exception as error:  # noqa: BLE001 - nothing has left yet
             _log_broken(vendor, error)
             return [_failed(error)] * everyone
-        return await self._exchange(vendor, call, everyone)
+        started = time.monotonic()
+        submissions = await self._exchange(vendor, call, everyone)
+        self._note(vendor.name, attempts, submissions, time.monotonic() - started)
+        return submissions
 
     async def _exchange(
         self, vendor: Vendor, call: Call[list[Submission]], everyone: int
@@ -217,6 +220,7 @@ class Submitter:
                     wait=str(int(verdict.wait * 1000)),
                     counts=verdict.counts,
                     avoid=verdict.avoid,
+                    never=verdict.never,
                     code=submission.code,
                     reason=submission.reason or str(submission.outcome),
                     blocked=verdict.blocked,
@@ -234,7 +238,9 @@ class Submitter:
         return [
             name
             for name in self._settings.route(record.stream)
-            if name != record.account and self._fits(self._vendors[name], record)
+            if name != record.account
+            and f"!{name}" not in record.avoid
+            and self._fits(self._vendors[name], record)
         ]
 
     def _fits(self, vendor: Vendor, record: Record) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import redis
 import rich_click as click
 
-from producers.commands import backlog, configuration, server, troubles
+from producers.commands import arrivals, backlog, configuration, server, troubles
 from producers.commands.access import Access
 from producers.commands.checks import Check, error, worst
 from producers.commands.failure import FAILED, WORKED
@@ -51,6 +51,7 @@ def _checks(access: Access) -> Iterator[Check]:
         yield from found
         if found[0].verdict != "error":
             yield from backlog.check(store)
+            yield from arrivals.check(store, settings)
             yield from troubles.check(store, settings)
     except (StoreError, redis.RedisError, OSError) as problem:
         yield error("redis", f"{type(problem).__name__} on the way", "run this again")

@@ -25,7 +25,6 @@ def _address(_: click.Context, __: click.Parameter, text: str) -> tuple[str, int
 @click.command(
     cls=Command,
     examples=(
-        "xinshi sandbox",
         "xinshi sandbox --callback http://127.0.0.1:8080",
         "xinshi sandbox --print-config > xinshi.toml",
     ),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.contract.durations import Window, seconds
+from worker.contract.durations import QuietHours, Window, seconds
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -56,8 +56,32 @@ def test_a_window_is_read(text: str, expected: Window) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "15", "/day", "0/day", "15/week", "1/0s", "-1/60s", "1/60", "1/s", "1,5/day"]
-)
+    "text",
+    ["", "15", "/day", "0/day", "15/week", "1/0s", "-1/60s", "1/60", "1/s", "1,5/day", "10001/day",
+     "9" * 400 + "/60s", "1/9999h"],
+)  # fmt: skip
 def test_anything_else_is_no_window(text: str) -> None:
     with pytest.raises(ValueError, match=r"limit|window"):
         Window.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("21:00-08:00", QuietHours(1260, 480)), ("12:30-14:00", QuietHours(750, 840)),
+        (" 9:05 - 9:06 ", QuietHours(545, 546)), ("22:00-24:00", QuietHours(1320, 0)),
+        ("00:00-23:59", QuietHours(0, 1439)), ("24:00-01:00", QuietHours(0, 60)),
+    ],
+)  # fmt: skip
+def test_quiet_hours_are_read(text: str, expected: QuietHours) -> None:
+    assert QuietHours.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "21:00", "21-08", "21:00-21:00", "00:00-24:00", "25:00-08:00", "24:01-08:00", "21:60-08:00",
+     "-1:00-08:00", "٢١:00-08:00", "21:00–08:00", None, True, 2100, ["21:00-08:00"]],
+)  # fmt: skip
+def test_anything_else_is_no_quiet_hours(text: object) -> None:
+    with pytest.raises(ValueError, match="quiet hours"):
+        QuietHours.parse(text)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from worker.contract.durations import Window
+from worker.contract.durations import QuietHours, Window
 from worker.contract.errors import SettingsError
-from worker.contract.settings import Settings, load, parse
+from worker.contract.settings import Breaker, Durability, Resend, Settings, load, parse
 from worker.contract.status import Stream
 
 WHOLE = """
@@ -112,6 +112,9 @@ def test_a_template_names_its_placeholders_once_and_renders() -> None:
     )
 
 
+ONE = '[vendors.a]\nadapter = "x"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
@@ -172,6 +175,55 @@ def test_a_template_names_its_placeholders_once_and_renders() -> None:
         ("[store]\nsize = 1", "store.size"),
         ("[worker]\nreserve = 600", "worker.reserve"),
         ("[gateway]\nport = 1", "gateway.port"),
+        *(
+            (f"[streams.otp]\n{key} = {value}", f"streams.otp.{key}")
+            for key, value in (
+                ("per_number", '"1/60s"'),
+                ("per_number", "[1]"),
+                ("per_number", '["60s"]'),
+                ("per_number", '["10001/day"]'),
+                ("quiet_hours", '"21:00"'),
+                ("quiet_hours", "21"),
+                ("quiet_hours", "false"),
+                ("resend_unknown", '"always"'),
+                ("resend_unknown", "true"),
+                ("resend_unknown", '""'),
+                ("hold", "0"),
+                ("hold", '"soon"'),
+                ("evade_caps", '"yes"'),
+                ("evade_caps", "1"),
+                ("failover_rejected", "0"),
+                ("spread", '"-1m"'),
+                ("attempts", '"²"'),
+            )
+        ),
+        ('[streams.notice]\nquiet_hours = "00:00-23:50"', "streams.notice.spread"),
+        ('[streams.marketing]\nspread = "20h"', "streams.marketing.spread"),
+        *(
+            (f"{ONE}[routes]\notp = {table}", "routes.otp.a")
+            for table in (
+                "{ a = 0 }",
+                "{ a = -1 }",
+                "{ a = true }",
+                '{ a = "2" }',
+                "{ a = inf }",
+                "{ a = nan }",
+            )
+        ),
+        (f"{ONE}[routes]\notp = {{ b = 1 }}", "routes.otp"),
+        (f"{ONE}[routes]\notp = {{}}", "routes.otp"),
+        *(
+            (f"{ONE}[vendors.a.limits]\notp_share = {value}", "vendors.a.limits.otp_share")
+            for value in ("1", "1.5", "-0.1", "nan", "true", '"0.2"')
+        ),
+        ('[brake]\nprefix = "5/1m"', "brake.prefix"),
+        ('[brake]\ntag = ["5"]', "brake.tag"),
+        ("[brake]\nnumber = []", "brake.number"),
+        ("[breaker]\nfailures = 0", "breaker.failures"),
+        *((f"[breaker]\n{key} = 0", f"breaker.{key}") for key in ("open", "suspended", "longest")),
+        ("[breaker]\nshut = 1", "breaker.shut"),
+        ('[store]\ndurability = "disk"', "store.durability"),
+        ("[store]\ndurability = 1", "store.durability"),
     ],
 )
 def test_a_mistake_names_its_key(text: str, key: str) -> None:
@@ -257,3 +309,85 @@ def test_the_argument_wins_over_the_environment(
 
     assert load(**values).redis_url == "redis://environment/0"
     assert load(redis_url="redis://argument/0", **values).redis_url == "redis://argument/0"
+
+
+def test_by_default_marketing_is_quiet_at_night_and_nobody_else() -> None:
+    found = parse({}).streams
+
+    assert found[Stream.MARKETING].quiet_hours == QuietHours(21 * 60, 8 * 60)
+    assert [found[each].quiet_hours for each in (Stream.OTP, Stream.NOTICE)] == [None, None]
+
+
+def test_by_default_only_otp_goes_again_or_elsewhere() -> None:
+    found = parse({}).streams
+
+    assert {each: found[each].resend_unknown for each in Stream} == {
+        Stream.OTP: Resend.SAME_ACCOUNT, Stream.NOTICE: Resend.NEVER, Stream.MARKETING: Resend.NEVER,
+    }  # fmt: skip
+    assert {each for each in Stream if found[each].evade_caps} == {Stream.OTP}
+    assert not any(found[each].failover_rejected for each in Stream)
+
+
+def test_by_default_nothing_of_our_own_holds_anybody_up() -> None:
+    found = parse({})
+
+    assert (found.brake.prefix, found.brake.tag) == ((), ())
+    assert {found.streams[each].per_number for each in Stream} == {()}
+
+
+def test_every_rule_of_a_stream_is_read() -> None:
+    found = read(
+        """
+        [streams.notice]
+        resend_unknown = "any"
+        hold = "90s"
+        evade_caps = true
+        failover_rejected = true
+        per_number = ["1/60s", "10/day"]
+        quiet_hours = "22:30-07:00"
+        spread = "1h"
+        [streams.marketing]
+        quiet_hours = ""
+        """
+    ).streams
+
+    notice = found[Stream.NOTICE]
+    assert (notice.resend_unknown, notice.hold) == (Resend.ANY, 90)
+    assert (notice.evade_caps, notice.failover_rejected) == (True, True)
+    assert notice.per_number == (Window(1, 60), Window(10, 0))
+    assert (notice.quiet_hours, notice.spread) == (QuietHours(1350, 420), 3600)
+    assert found[Stream.MARKETING].quiet_hours is None
+    assert notice.attempts == 5, "what is not said keeps its default"
+
+
+def test_a_route_may_have_weights() -> None:
+    found = read(f'{ONE}[vendors.b]\nadapter = "x"\n[routes]\notp = {{ a = 3, b = 0.5 }}')
+
+    assert (found.route(Stream.OTP), found.weights(Stream.OTP)) == (("a", "b"), (3.0, 0.5))
+    assert found.weights(Stream.NOTICE) is None
+
+
+def test_brakes_breakers_shares_and_durability_are_read() -> None:
+    found = read(
+        f"""
+        {ONE}
+        [vendors.a.limits]
+        otp_share = 0
+        [brake]
+        prefix = ["200/10m"]
+        tag = ["1000/1h", "5000/day"]
+        [breaker]
+        failures = 9
+        open = "1s"
+        suspended = 120
+        longest = "1h"
+        [store]
+        durability = "replica"
+        """
+    )
+
+    assert found.vendors["a"].limits.otp_share == 0
+    assert found.brake.prefix == (Window(200, 600),)
+    assert found.brake.tag == (Window(1000, 3600), Window(5000, 0))
+    assert found.breaker == Breaker(failures=9, open=1, suspended=120, longest=3600)
+    assert found.store.durability is Durability.REPLICA

@@ -21,7 +21,8 @@ from hypothesis import settings as budget
 from worker.contract import jobs, keys, record
 from worker.contract.record import Record
 from worker.contract.status import Status, Stream
-from worker.policy import PROVEN, RESENT
+from worker.policy import PROVEN as PROVEN  # noqa: PLC0414 - tests take both from here
+from worker.policy import RESENT as RESENT  # noqa: PLC0414
 from worker.store import acts, care
 from worker.store.acts import Accepted, Act, Claimed, Deferred, Entry, Released, Settled, Swept
 from worker.store.acts import Ticket as Ticket  # noqa: PLC0414 - tests take it from here
@@ -142,6 +143,7 @@ def deferred(
 
 _TIMES = ("created", "due", "expires", "updated", "deadline", "slot", "counted")
 _FIELDS = msgspec.msgpack.encode([Record.__struct_fields__.index(each) + 1 for each in _TIMES])
+_TRAIL = Record.__struct_fields__.index("trail") + 1
 _PASS_TIME = """
 local ms, prefix = tonumber(ARGV[1]), ARGV[2]
 local times = cmsgpack.unpack(ARGV[4])
@@ -151,6 +153,9 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
     local record = cmsgpack.unpack(redis.call('GET', key))
     for _, field in ipairs(times) do
       record[field] = (record[field] or 0) > 0 and record[field] - ms or 0
+    end
+    for _, step in ipairs(record[tonumber(ARGV[5])]) do
+      step[1], step[5] = step[1] - ms, step[5] and step[5] - ms
     end
     redis.call('SET', key, cmsgpack.pack(record), 'KEEPTTL')
   elseif string.find(name, '^open:') or name == 'waiting' or name == 'unknown' or name == 'dead' then
@@ -305,7 +310,7 @@ class Lab:
         Midnights stay where they are. So where calendar days count, parts of a day may move a
         time to another side of one than the end of its key: then leave the ends alone.
         """
-        self.raw.eval(_PASS_TIME, 0, ms, keys.PREFIX, int(ends), _FIELDS)
+        self.raw.eval(_PASS_TIME, 0, ms, keys.PREFIX, int(ends), _FIELDS, _TRAIL)
 
     def check(self) -> None:
         """What must hold at any time: every message is where its status says, and only there."""

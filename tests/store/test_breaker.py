@@ -1,5 +1,7 @@
 """The breaker of an account, how it is slowed down, otp's share of its rate, and who comes next."""
 
+from typing import Any
+
 import pytest
 
 from worker.store import care
@@ -406,7 +408,7 @@ def test_one_is_always_allowed(lab: Lab) -> None:
 
 # --- otp's share of the rate ----------------------------------------------------------------------
 
-RATE = {"interval": 1000, "burst": 50.0}
+RATE: dict[str, Any] = {"interval": 1000, "burst": 50.0}
 
 
 def test_the_others_never_use_otps_share(lab: Lab) -> None:

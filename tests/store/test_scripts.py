@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from worker import policy
 from worker.contract import keys
 from worker.contract.record import Record
 from worker.contract.status import FOLLOWS, Status
@@ -149,6 +150,13 @@ def test_every_status_a_script_sets_exists() -> None:
             assert status in set(Status)
         for status in re.findall(r"record\[STATUS\] [=~]= '(\w+)'", text):
             assert status in set(Status)
+
+
+def test_a_resend_has_the_same_words_in_the_policy() -> None:
+    source = scripts.load("find").source + LUA["_record"]
+
+    assert f"local RESENT = '{policy.RESENT}'" in source
+    assert f"local PROVEN = '{policy.PROVEN}'" in source
 
 
 def test_only_one_place_changes_a_status() -> None:

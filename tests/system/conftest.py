@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from honcho.environ import parse_procfile
 
 from producers import Client
 from worker.contract.record import Record
+from worker.contract.status import FINAL, Status
 from worker.sandbox import example_config
 from worker.store import acts
 from worker.store.client import Store
@@ -23,25 +26,53 @@ from worker.store.embedded import Server, free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 40.0  # seconds; a machine with two busy cores needs a few
+SETTLED = FINAL | {Status.SUBMITTED, Status.UNKNOWN}
+TAKEN = {Status.SUBMITTED, Status.DELIVERED}  #: before and after the vendor's report
+
+
+def number(place: int) -> str:
+    """A number that the sandbox delivers to: its last four digits are below 9000."""
+    return f"139{place // 9000:04d}{place % 9000:04d}"
+
+
+def figures(text: str) -> None:
+    """Say what a proof measured; ``make chaos`` shows it."""
+    sys.stdout.write(f"\n{text}\n")
 
 
 class Stack:
-    """Everything real, on loopback. Processes are named as in the Procfile."""
+    """Everything real, on loopback. Processes are named as in the Procfile.
 
-    def __init__(self, folder: Path, server: Server, extra: str = "") -> None:
-        self.folder, self.server = folder, server
+    ``url``: where processes and clients find the server, if not at its own address; ``notice``:
+    that stream's accounts, best first.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        server: Server,
+        extra: str = "",
+        *,
+        url: str = "",
+        notice: Sequence[str] = (),
+    ) -> None:
+        self.folder, self.server, self.url = folder, server, url or server.url
         self.sandbox = f"http://127.0.0.1:{free_port()}"
         self.config = folder / "xinshi.toml"
         self.config.touch(mode=0o600)
-        self.config.write_text(example_config(self.sandbox, server.url) + extra)
-        self.store = Store(server.url)
-        self.client = Client(config=self.config, redis_url=server.url)
+        text = example_config(self.sandbox, self.url) + extra
+        if notice:
+            route = f"notice = {json.dumps(notice)}"
+            text = re.sub(r"^notice = \[.*\]$", route, text, count=1, flags=re.MULTILINE)
+        self.config.write_text(text)
+        self.store = Store(self.url)
+        self.client = Client(config=self.config, redis_url=self.url)
         self._lines = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, **env: str) -> subprocess.Popen[bytes]:
         """Start one line of the Procfile, exactly as it stands; each start has its own log."""
-        return self._start(name, self._lines[name])
+        return self._start(name, self._lines[name], **env)
 
     def start_sandbox(self) -> None:
         listen = self.sandbox.removeprefix("http://")
@@ -56,7 +87,7 @@ class Stack:
         scripts = str(Path(sys.executable).parent)
         env = os.environ | {  # noqa: TID251 - a child's environment
             "XINSHI_CONFIG": str(self.config),
-            "XINSHI_REDIS_URL": self.server.url,
+            "XINSHI_REDIS_URL": self.url,
             "PATH": scripts + os.pathsep + os.environ["PATH"],  # noqa: TID251
             "PYTHONUNBUFFERED": "1",
             **extra,
@@ -97,6 +128,58 @@ class Stack:
         found: dict[str, int] = self.ask("/_sandbox/counts")["numbers"]
         return found
 
+    def taken(self) -> int:
+        """How many messages the vendors took."""
+        found: int = self.ask("/_sandbox/counts?numbers=0")["taken"]
+        return found
+
+    def more_taken(self, count: int) -> None:
+        """Wait until the vendors took so many more."""
+        goal = self.taken() + count
+        self.until(f"{count} more are taken", lambda: self.taken() >= goal)
+
+    def send(self, count: int, *, first: int = 0, **fields: object) -> list[str]:
+        """Send one message to each of so many numbers."""
+        return self.client.send_many(
+            {"to": number(place), "text": f"您的订单{place}已发货", **fields}
+            for place in range(first, first + count)
+        )
+
+    def settled(self, ids: Sequence[str]) -> Callable[[], bool]:
+        """A condition: none of them waits, or is on its way, any more."""
+        return self._are(ids, SETTLED)
+
+    def submitted(self, ids: Sequence[str]) -> Callable[[], bool]:
+        """A condition: a vendor took each of them, and we know it."""
+        return self._are(ids, TAKEN)
+
+    def _are(self, ids: Sequence[str], wanted: Collection[Status]) -> Callable[[], bool]:
+        left = list(ids)
+
+        def look() -> bool:
+            found = zip(left, self.records(left), strict=True)
+            left[:] = [each for each, record in found if record.status not in wanted]
+            return not left
+
+        return look
+
+    def true_states(self, ids: Sequence[str]) -> Counter[Status]:
+        """Compare each message's state with what its handset got; return how many of each.
+
+        Submitted or delivered: exactly once. Unknown: at most once. Any other: not at all. Each number must
+        have got one message only, and none that was not sent.
+        """
+        records, got = self.records(list(ids)), self.handsets()
+        for message_id, record in zip(ids, records, strict=True):
+            times = got.pop(record.to[3:], 0)
+            if record.status in TAKEN:
+                true = times == 1
+            else:
+                true = times <= (record.status is Status.UNKNOWN)
+            assert true, f"{message_id} is {record.status}, and got {times} times: {record.trail}"
+        assert not got, "handsets got what nobody sent"
+        return Counter(record.status for record in records)
+
     def records(self, ids: list[str]) -> list[Record]:
         found = self.store.run(acts.find(ids))
         assert all(record is not None for record in found), "a record is gone"
@@ -134,10 +217,10 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     stacks: list[Stack] = []
     servers: list[Server] = []
 
-    def make(extra: str = "", *, durable: bool = False) -> Stack:
+    def make(extra: str = "", *, durable: bool = False, notice: Sequence[str] = ()) -> Stack:
         server = Server(folder=tmp_path if durable else None).start()
         servers.append(server)
-        stack = Stack(tmp_path, server, extra)
+        stack = Stack(tmp_path, server, extra, notice=notice)
         stacks.append(stack)
         stack.start_sandbox()
         return stack

@@ -16,7 +16,7 @@ from worker.contract.keys import ready
 from worker.contract.status import FINAL, Status, Stream
 from worker.store.embedded import free_port
 
-from .conftest import Stack
+from .conftest import TAKEN, Stack
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -65,7 +65,7 @@ def test_one_message_goes_through_each_of_the_five_vendors(
     stack.until("all five are submitted", _settled(stack, [*texts, template]))
 
     found = stack.records([*texts, template])
-    assert [record.status for record in found] == [Status.SUBMITTED] * 5
+    assert {record.status for record in found} <= TAKEN
     assert stack.handsets() == {_number(place): 1 for place in range(5)}
 
 
@@ -134,7 +134,7 @@ def test_two_workers_and_two_beats_at_once_double_nothing(
     ids += _send(stack, 500, first=1500, stream="otp")
     stack.until("every message is settled", _settled(stack, ids))
 
-    assert {record.status for record in stack.records(ids)} == {Status.SUBMITTED}
+    assert {record.status for record in stack.records(ids)} <= TAKEN
     assert stack.handsets() == {_number(place): 1 for place in range(2000)}
 
 

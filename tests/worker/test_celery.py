@@ -35,6 +35,8 @@ app_id = "1"
 app_secret = "2"
 [vendors.one.timeouts]
 total = "{total}"
+[streams.marketing]
+quiet_hours = ""
 [worker]
 grace = "{grace}"
 in_flight = 232

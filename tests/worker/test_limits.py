@@ -131,3 +131,54 @@ def test_what_an_account_carries_is_said_here_as_the_claim_says_it(
     vendor = vendors.load_all(found)[account]
 
     assert limits.carries(account, found, vendor, record) is carried
+
+
+def plan(stream: Stream, **more: Any) -> dict[str, Any]:
+    found = parse({**TABLE, **more})
+    packed = limits.pack(stream, found, vendors.load_all(found))
+    unpacked: dict[str, Any] = msgspec.msgpack.decode(packed)
+    return unpacked
+
+
+def test_without_settings_of_its_own_a_plan_holds_nobody_up() -> None:
+    found = plan(Stream.NOTICE)
+
+    assert found["caps"] == {"number": [], "prefix": [], "tag": []}
+    assert (found["quiet"], found["evade"]) == (False, False)
+    assert plan(Stream.OTP)["evade"] is True
+    assert plan(Stream.MARKETING)["quiet"] == [21 * 60, 8 * 60, 1_800_000]
+
+
+def test_a_plan_has_the_streams_caps_and_everybodys_brakes() -> None:
+    more = {
+        "streams": {"otp": {"per_number": ["1/60s", "10/day"]}},
+        "brake": {"prefix": ["200/10m"], "tag": ["1000/1h"]},
+    }
+
+    assert plan(Stream.OTP, **more)["caps"] == {
+        "number": [[1, 60_000], [10, 0]],
+        "prefix": [[200, 600_000]],
+        "tag": [[1000, 3_600_000]],
+    }
+    assert plan(Stream.NOTICE, **more)["caps"]["number"] == []
+    assert plan(Stream.NOTICE, **more)["caps"]["tag"] == [[1000, 3_600_000]]
+
+
+def test_otp_may_use_all_of_the_rate_and_the_others_leave_it_its_share() -> None:
+    found = settings(limits={"per_second": 100, "otp_share": 0.3})
+
+    def share(stream: Stream) -> float:
+        shares: dict[str, float] = {each["name"]: each["share"] for each in unpacked(found, stream)}
+        return shares["forms"]
+
+    assert (share(Stream.OTP), share(Stream.MARKETING)) == (0.0, 0.3)
+
+
+def test_the_order_asked_for_is_the_plans() -> None:
+    found = settings()
+
+    packed = limits.pack(Stream.OTP, found, vendors.load_all(found), ["texts", "forms"])
+
+    assert [each["name"] for each in msgspec.msgpack.decode(packed)["accounts"]] == [
+        "texts", "forms",
+    ]  # fmt: skip

@@ -242,3 +242,101 @@ def test_whatever_the_story_the_table_holds(
         assert 0 <= verdict.wait <= 60
         assert verdict.counts is (outcome not in BACK)
         assert (verdict.blocked != "") is (outcome is Outcome.CAPPED and windows != ())
+
+
+# --- after a resend without proof -----------------------------------------------------------------
+
+
+def resent(reason: str = policy.RESENT, *, account: str = "here") -> list[Any]:
+    return [
+        [1, "submitting", account, ""],
+        [2, "unknown", account, "no answer in time"],
+        [3, "accepted", account, reason],
+    ]
+
+
+def test_a_cap_on_a_resend_is_evidence_that_the_first_was_taken() -> None:
+    verdict = decide(Outcome.CAPPED, record(2, resent()), code="102", windows=("60s", "day"))
+
+    assert isinstance(verdict, Final)
+    assert (verdict.status, verdict.reason.split(":")[0]) == (Status.SUBMITTED, "presumed")
+
+
+@pytest.mark.parametrize(
+    "trail",
+    [
+        resent(account="there"),
+        resent(policy.PROVEN),
+        [*resent(), [4, "submitting", "here", ""], *resent(policy.PROVEN)[1:]],
+        resent("the claim was not answered"),  # nothing had left
+        resent("5\nthe vendor's late no"),
+    ],
+    ids=["elsewhere", "not taken", "neither was taken", "never left", "refused late"],
+)
+def test_a_cap_without_a_doubtful_first_one_here_is_a_cap(trail: list[Any]) -> None:
+    verdict = decide(Outcome.CAPPED, record(2, trail), code="102", windows=("60s", "day"))
+
+    assert verdict == Again(counts=False, blocked="60000")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "account", "status"),
+    [
+        (Outcome.UNAVAILABLE, "here", Status.UNKNOWN),
+        (Outcome.REFUSED, "here", Status.UNKNOWN),
+        (Outcome.UNAVAILABLE, "there", Status.UNKNOWN),
+        (Outcome.REJECTED, "there", Status.UNKNOWN),
+        (Outcome.BARRED, "there", Status.UNKNOWN),
+        (Outcome.REJECTED, "here", Status.REJECTED),
+        (Outcome.BARRED, "here", Status.REJECTED),
+    ],
+)
+def test_a_resend_that_fails_for_good_says_nothing_of_the_first(
+    outcome: Outcome, account: str, status: Status
+) -> None:
+    verdict = decide(outcome, record(3, resent(account=account)), attempts=3)
+
+    assert isinstance(verdict, Final)
+    assert verdict.status is status
+
+
+# --- what is rejected -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failover", "alternatives", "tried", "moves"),
+    [
+        (True, True, 1, True),
+        (False, True, 1, False),
+        (True, False, 1, False),
+        (True, True, 3, False),
+    ],
+)
+def test_what_is_rejected_may_go_elsewhere_where_its_stream_says_so(
+    *, failover: bool, alternatives: bool, tried: int, moves: bool
+) -> None:
+    verdict = policy.decide(
+        Submission(Outcome.REJECTED),
+        record(tried),
+        attempts=3,
+        windows=(),
+        alternatives=alternatives,
+        failover_rejected=failover,
+        random=lambda: 0.5,
+    )
+
+    assert verdict == (Again(never=True) if moves else Final(Status.REJECTED))
+
+
+def test_what_is_barred_goes_nowhere_else() -> None:
+    verdict = policy.decide(
+        Submission(Outcome.BARRED),
+        record(1),
+        attempts=3,
+        windows=(),
+        alternatives=True,
+        failover_rejected=True,
+        random=lambda: 0.5,
+    )
+
+    assert verdict == Final(Status.REJECTED)

@@ -44,6 +44,8 @@ def account_name(name: str) -> str:
         raise SettingsError(
             f"vendors.{name}", "an account's name is up to 32 of a-z, 0-9, _ and -, a letter first"
         )
+    if name == "all":
+        raise SettingsError(f"vendors.{name}", "all is the suppression list of all accounts")
     return name
 
 

@@ -20,11 +20,16 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from worker.contract import keys
 from worker.contract.errors import SettingsError, StoreError
 from worker.contract.settings import Durability
 from worker.store.acts import Act
 
 T = TypeVar("T")
+
+# WAIT is about what its own connection wrote last. An act that is said again may write nothing,
+# as what it wants was written by another connection before: so something is written in any case.
+_WRITE = ("INCRBY", keys.RINGS, 0)
 
 
 def _options(timeout: float) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def _queue(pipe: Any, *commands: Iterable[Any]) -> None:
 
 def _durable(answers: list[Any], durability: Durability) -> Any:
     """Return the script's answer, if its writes are as safe as they must be; raise StoreError."""
-    answer, kept = answers
+    answer, _, kept = answers
     if (kept[0] if isinstance(kept, list) else kept) < 1:
         raise StoreError(f"Redis did not make it durable ({durability}) in time")
     return answer
@@ -117,7 +122,7 @@ class Store:
         if not act.durable or self._wait is None:
             return self._redis.execute_command(command, script, 0, *act.args)  # type: ignore[no-untyped-call]
         with self._redis.pipeline(transaction=False) as pipe:  # one connection: WAIT is about it
-            _queue(pipe, (command, script, 0, *act.args), self._wait)
+            _queue(pipe, (command, script, 0, *act.args), _WRITE, self._wait)
             return _durable(pipe.execute(), self._durability)
 
     @property
@@ -178,7 +183,7 @@ class AsyncStore:
         if not act.durable or self._wait is None:
             return await self._redis.execute_command(command, script, 0, *act.args)  # type: ignore[no-untyped-call]
         async with self._redis.pipeline(transaction=False) as pipe:  # one connection, as above
-            _queue(pipe, (command, script, 0, *act.args), self._wait)
+            _queue(pipe, (command, script, 0, *act.args), _WRITE, self._wait)
             return _durable(await pipe.execute(), self._durability)
 
     async def command(self, *words: str | bytes | int) -> Any:

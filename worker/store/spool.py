@@ -145,18 +145,26 @@ class Spool:
 
     async def aside(self, most: int = 100) -> list[Unread]:
         """Return pages that no parser understood, the oldest first; what they say is not shown."""
-        entries = await self._store.command("XRANGE", keys.UNREADABLE, "-", "+", "COUNT", most)
-        return [_unread(entry_id, fields) for entry_id, fields in _rows(entries)]
+        return [_unread(entry_id, fields) for entry_id, fields in await self._aside("+", most)]
 
-    async def replay(self, most: int = 1000) -> int:
-        """Put the unreadable pages back, after a fix; returns how many."""
-        entries = await self._store.command("XRANGE", keys.UNREADABLE, "-", "+", "COUNT", most)
+    async def replay(self) -> int:
+        """Put the unreadable pages back, after a fix; returns how many.
+
+        Those that are there now: what is put aside again meanwhile stays where it is.
+        """
+        newest = await self._store.command("XREVRANGE", keys.UNREADABLE, "+", "-", "COUNT", 1)
+        last = next((entry_id for entry_id, _ in _rows(newest)), _BEGIN)
         count = 0
-        for entry_id, fields in _rows(entries):
-            back = ("XADD", keys.SPOOL, "*", "page", fields.get(b"page", b""))
-            await self._together([back, ("XDEL", keys.UNREADABLE, entry_id)])
-            count += 1
+        while found := await self._aside(last):
+            for entry_id, fields in found:
+                back = ("XADD", keys.SPOOL, "*", "page", fields.get(b"page", b""))
+                await self._together([back, ("XDEL", keys.UNREADABLE, entry_id)])
+            count += len(found)
         return count
+
+    async def _aside(self, last: str, most: int = 100) -> list[tuple[str, dict[bytes, bytes]]]:
+        entries = await self._store.command("XRANGE", keys.UNREADABLE, "-", last, "COUNT", most)
+        return list(_rows(entries))
 
     async def pending(self) -> Pending:
         """Return how far behind the parsers are: what is finished leaves the stream."""

@@ -18,6 +18,7 @@ from worker.contract.recipient import national
 from worker.contract.record import Content
 from worker.contract.segments import length, signed
 from worker.contract.settings import Account, Template
+from worker.contract.status import Status
 
 T = TypeVar("T")
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -117,6 +118,7 @@ class Found:
 
     found: bool
     code: str = ""  #: the vendor's word for its state
+    status: Status | None = None  #: what that means, where it is known to mean something
 
 
 @dataclass(frozen=True, slots=True)

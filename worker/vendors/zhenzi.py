@@ -200,7 +200,8 @@ def _found(response: Response, message_id: str) -> Found:
     fields = record(data)
     if (own := optional(fields.get("messageId"))) and own != message_id:
         raise Unreadable("the answer is about another message")
-    return Found(found=True, code=shown(optional(fields.get("status"))))
+    code = shown(optional(fields.get("status")))
+    return Found(found=True, code=code, status=Adapter.states.get(code.lower(), _SENT).status)
 
 
 def _given(raw: Raw) -> Mapping[str, Any]:

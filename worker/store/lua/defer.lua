@@ -4,10 +4,10 @@
 -- ARGV[1] the envelope's template
 -- ARGV[2..] ten an attempt: id, attempt's number, ms to wait or 'day' for the next midnight in
 --           Asia/Shanghai, '1' where the attempt counts, '1' where the account is to be avoided
---           or '2' where it is not to get it any more, code, reason, ms or 'day' for which the number is blocked at the account or '', windows
---           of the account as MessagePack or '', and for an unknown message that is submitted again:
---           'proven' (by this account only), or without proof, so that its slot stays taken, 'same'
---           (by this account only) or 'any'; else ''
+--           or '2' where it is not to get it any more, code, reason, ms or 'day' for which the number
+--           is blocked at the account or '', windows of the account as MessagePack or '', and for an
+--           unknown message that is submitted again: 'proven' (by this account only), or without
+--           proof, so that its slot stays taken, 'same' (by this account only) or 'any'; else ''
 -- returns one status an attempt, '' where nothing changed
 
 local envelope, now = ARGV[1], clock()

@@ -1,0 +1,102 @@
+"""``xinshi inbound``: what handsets replied."""
+
+import asyncio
+import re
+
+import rich_click as click
+
+from producers.commands.access import Access
+from producers.commands.failure import WORKED
+from producers.commands.output import json_option, put_columns, put_json
+from producers.commands.pages import Command
+from producers.snapshot import moment
+from producers.steps import plain
+from worker.contract.recipient import mask
+from worker.contract.settings import Settings
+from worker.store.client import AsyncStore
+from worker.store.inbox import Inbox, Received
+
+_PLACE = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?", re.ASCII)
+
+
+def _place(_: click.Context, __: click.Parameter, text: str) -> str:
+    if text and not _PLACE.fullmatch(text):
+        raise click.BadParameter("is the id of an inbound message, as this command prints it")
+    return text
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "xinshi inbound --limit 20",
+        "xinshi inbound --after 1763611200000-0 --json",
+    ),
+    codes="0 listed, or there is none; 1 Redis does not answer; 2 bad usage",
+)
+@click.option(
+    "--after",
+    default="",
+    metavar="ID",
+    callback=_place,
+    help="Those behind this one; its id is the first column.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1, max=100_000),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="At most so many.",
+)
+@click.option("--text", "with_text", is_flag=True, help="Show what they say; it is personal.")
+@json_option
+@click.pass_obj
+def inbound(access: Access, after: str, limit: int, with_text: bool, as_json: bool) -> int:
+    """List inbound messages, the oldest first; numbers are masked, texts only shown on demand."""
+    found = asyncio.run(_read(access.settings(), after, limit))
+    if as_json:
+        for each in found:
+            put_json(_fields(each, with_text=with_text))
+        return WORKED
+    put_columns([_cells(each, with_text=with_text) for each in found])
+    if len(found) == limit:
+        click.echo(f"there may be more: --after {found[-1].id}", err=True)
+    return WORKED
+
+
+async def _read(settings: Settings, after: str, limit: int) -> list[Received]:
+    store = AsyncStore(settings.redis_url, timeout=settings.store.timeout)
+    try:
+        return await Inbox(store).list(after, limit)
+    finally:
+        await store.close()
+
+
+def _fields(found: Received, *, with_text: bool) -> dict[str, object]:
+    letter = found.letter
+    return {
+        "id": found.id,
+        "received_at": moment(found.received_at).isoformat(),
+        "sent_at": moment(letter.at).isoformat() if letter.at else None,
+        "account": letter.account,
+        "from": mask(letter.sender),
+        "extension": letter.extension,
+        "vendor_message_id": letter.vendor_message_id,
+        "message_id": letter.message_id or None,
+        "opted_out": letter.opted_out,
+        **({"text": letter.text} if with_text else {}),
+    }
+
+
+def _cells(found: Received, *, with_text: bool) -> tuple[str, ...]:
+    letter = found.letter
+    return (
+        found.id,
+        f"{moment(found.received_at):%Y-%m-%d %H:%M:%S}",
+        letter.account,
+        mask(letter.sender),
+        plain(letter.extension) or "-",
+        letter.message_id or "-",
+        "opted out" if letter.opted_out else "-",
+        plain(letter.text) if with_text else "",
+    )

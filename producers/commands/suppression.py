@@ -1,0 +1,185 @@
+"""``xinshi suppression``: the numbers that get no marketing."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import Any, BinaryIO, TypeVar
+
+import rich_click as click
+
+from producers.commands.access import Access
+from producers.commands.deliveries import chunks
+from producers.commands.failure import BAD_INPUT, FAILED, WORKED, Failure, complain
+from producers.commands.output import json_option, put_json
+from producers.commands.pages import Command, Group
+from worker.contract import recipient
+from worker.contract.errors import MessageError
+from worker.contract.recipient import mask
+from worker.contract.settings import Settings
+from worker.store.suppression import EVERYWHERE, Suppression
+
+_CHUNK = 1000
+_SAID = 20  # lines complained about one by one
+_BOM = "\ufeff"
+_HEADERS = ("to", "number", "phone", "mobile")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@click.group(
+    cls=Group,
+    examples=(
+        "xinshi suppression add 13800138000",
+        "xinshi suppression import opted-out.txt",
+    ),
+    codes="0 it worked; 1 the operation failed; 2 bad usage",
+)
+def suppression() -> None:
+    """Keep the list of numbers that get no marketing; otp and notice are exempt."""
+
+
+def _scope(command: _F) -> _F:
+    return click.option(
+        "--scope",
+        default=EVERYWHERE,
+        show_default=True,
+        metavar="all|ACCOUNT",
+        help="Where they are suppressed: everywhere, or by one account.",
+    )(command)
+
+
+def _settings(access: Access, scope: str) -> Settings:
+    found = access.settings()
+    if scope != EVERYWHERE and scope not in found.vendors:
+        raise Failure(f"--scope: {scope!r} is neither all nor an account's name", BAD_INPUT)
+    return found
+
+
+def _parsed(numbers: Iterable[str]) -> list[str]:
+    return [recipient.parse(each, "NUMBER") for each in numbers]
+
+
+@suppression.command(
+    cls=Command,
+    examples=(
+        "xinshi suppression add 13800138000",
+        "xinshi suppression add 13800138000 13900139000 --scope tencent",
+    ),
+    codes="0 they are on the list; 1 Redis does not answer; 2 bad usage or a bad number",
+)
+@click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...")
+@_scope
+@json_option
+@click.pass_obj
+def add(access: Access, numbers: tuple[str, ...], scope: str, as_json: bool) -> int:
+    """Send no marketing to these numbers any more."""
+    wanted = _parsed(numbers)
+    with closing(access.store(_settings(access, scope))) as store:
+        new = Suppression(store).add(wanted, scope)
+    _tell({"scope": scope, "added": new, "before": len(set(wanted)) - new}, as_json=as_json)
+    return WORKED
+
+
+@suppression.command(
+    cls=Command,
+    examples=(
+        "xinshi suppression remove 13800138000",
+        "xinshi suppression remove 13800138000 --scope tencent",
+    ),
+    codes="0 they are not on the list; 1 Redis does not answer; 2 bad usage or a bad number",
+)
+@click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...")
+@_scope
+@json_option
+@click.pass_obj
+def remove(access: Access, numbers: tuple[str, ...], scope: str, as_json: bool) -> int:
+    """Take numbers off the list: they have consented again."""
+    wanted = _parsed(numbers)
+    with closing(access.store(_settings(access, scope))) as store:
+        gone = Suppression(store).remove(wanted, scope)
+    _tell({"scope": scope, "removed": gone, "missing": len(set(wanted)) - gone}, as_json=as_json)
+    return WORKED
+
+
+@suppression.command(
+    name="list",
+    cls=Command,
+    examples=(
+        "xinshi suppression list",
+        "xinshi suppression list --scope tencent --reveal",
+    ),
+    codes="0 listed, or there is none; 1 Redis does not answer; 2 bad usage",
+)
+@click.option("--scope", metavar="all|ACCOUNT", help="Those of one scope; else of all of them.")
+@click.option("--reveal", is_flag=True, help="Show whole numbers, fit to be imported elsewhere.")
+@json_option
+@click.pass_obj
+def list_(access: Access, scope: str | None, reveal: bool, as_json: bool) -> int:
+    """List the numbers and where they are suppressed; masked unless --reveal is given."""
+    with closing(access.store(access.settings())) as store:
+        kept = Suppression(store)
+        for each in [scope] if scope else kept.scopes():
+            for number in kept.numbers(each):
+                shown = number if reveal else mask(number)
+                if as_json:
+                    put_json({"number": shown, "scope": each})
+                else:
+                    click.echo(f"{shown}  {each}")
+    return WORKED
+
+
+@suppression.command(
+    name="import",
+    cls=Command,
+    examples=(
+        "xinshi suppression import opted-out.txt",
+        "xinshi suppression import - --scope tencent < blacklist.csv",
+    ),
+    codes="0 all are on the list; 1 some lines are no numbers (the others are on it); 2 bad usage",
+)
+@click.argument("file", type=click.File("rb"), metavar="FILE")
+@_scope
+@json_option
+@click.pass_obj
+def import_(access: Access, file: BinaryIO, scope: str, as_json: bool) -> int:
+    """Suppress the numbers of a file: one a line, in the first column if it is a CSV file.
+
+    Empty lines, lines that begin with # and a header are passed over. The good lines count even
+    where others are bad.
+    """
+    counts = {"added": 0, "before": 0, "refused": 0}
+    with closing(access.store(_settings(access, scope))) as store:
+        kept = Suppression(store)
+        for chunk in chunks(_numbers(file, counts), _CHUNK):
+            new = kept.add(chunk, scope)
+            counts["added"] += new
+            counts["before"] += len(chunk) - new
+    _tell({"scope": scope, **counts}, as_json=as_json)
+    return FAILED if counts["refused"] else WORKED
+
+
+def _numbers(file: BinaryIO, counts: dict[str, int]) -> Iterator[str]:
+    for place, line in enumerate(file, 1):
+        text = line.decode(errors="replace").removeprefix(_BOM).strip()
+        cell = text.split(",")[0].split(";")[0].strip(' \t"')
+        if not cell or cell.startswith("#") or (place == 1 and cell.lower() in _HEADERS):
+            continue
+        try:
+            yield recipient.parse(cell)
+        except MessageError:
+            counts["refused"] += 1
+            if counts["refused"] <= _SAID:
+                complain(f"line {place}: not a mainland China mobile number")
+
+
+def _tell(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        put_json(found)
+        return
+    words = {
+        "added": "added",
+        "removed": "removed",
+        "before": "on the list before",
+        "missing": "not on the list",
+        "refused": "refused",
+    }
+    parts = [f"{found[key]} {word}" for key, word in words.items() if key in found]
+    click.echo(", ".join(parts) + f" ({found['scope']})")
