@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from worker.contract import keys
+from worker.contract.status import Status
 from worker.store import acts, care
 
 from .conftest import (
@@ -17,6 +18,7 @@ from .conftest import (
     Lab,
     account,
     deferred,
+    entry,
     pack_windows,
     settled,
     together,
@@ -363,3 +365,17 @@ def test_without_its_text_a_letter_is_not_replayed_and_stays(lab: Lab) -> None:
     assert not lab.run(care.replay(message_id, "new", validity=60, retention=60))
     assert letters(lab) == [message_id]
     assert lab.run(acts.find(["new"])) == [None]
+
+
+def test_a_message_cancelled_before_its_resend_is_unknown_and_never_sent(lab: Lab) -> None:
+    lab.accept(entry("m"))
+    lab.claim()
+    lab.settle(settled("m", status="unknown"))
+    lab.defer(deferred("m", wait="60000", reason=RESENT, resend="same"))
+
+    done, status = lab.cancel("m")
+    lab.pass_time(2 * MINUTE)
+    lab.release()
+
+    assert (done, status) == (False, Status.UNKNOWN)
+    assert lab.claim().messages == []

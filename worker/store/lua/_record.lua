@@ -70,10 +70,10 @@ local function waits_in_doubt(record)
 end
 
 -- Which status a record may take: the one asked for, as the life of a message has it; unknown
--- where it expires and may have been taken before; nil for none.
+-- where it expires or is cancelled and may have been taken before; nil for none.
 local function next_status(record, status, reason)
   local before
-  if status == 'expired' and reason ~= PROVEN then
+  if (status == 'expired' or status == 'cancelled') and reason ~= PROVEN then
     before = in_doubt(record)
     status = before and 'unknown' or status
   end

@@ -1,4 +1,5 @@
--- Cancel a message that no vendor was asked to take yet.
+-- Cancel a message that no vendor was asked to take yet. One that waits to be submitted again,
+-- though it may have been taken before, is taken back too, but is unknown and not cancelled.
 -- uses: record
 -- ARGV[1] id
 -- returns {'1' where it is cancelled now, its status}; {'', ''} where there is none
@@ -12,7 +13,7 @@ local waiting = record[STATUS] == 'accepted' or record[STATUS] == 'scheduled'
 if not waiting then
   return {'', record[STATUS]}
 end
-move(id, record, 'cancelled', now, 'by the producer')
 redis.call('ZREM', WAITING, id)
+move(id, record, 'cancelled', now, 'by the producer')
 save(id, record)
-return {'1', record[STATUS]}
+return {record[STATUS] == 'cancelled' and '1' or '', record[STATUS]}
