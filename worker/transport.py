@@ -5,6 +5,7 @@ Lost where the vendor may have acted and the answer is missing or unreadable. Ne
 error behind it along, not even as its context: aiohttp's texts quote the address with its query.
 """
 
+from functools import cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -97,10 +98,26 @@ class _Connector(aiohttp.TCPConnector):
 
 def _written(call: Call[T]) -> tuple[URL, bytes | None]:
     """Return the address with its query and the body; raise ValueError."""
-    url = URL(f"{call.url}?{urlencode(call.query)}" if call.query else call.url, encoded=True)
+    url = _address(call.url)
+    if call.query:
+        url = URL(f"{call.url}?{urlencode(call.query)}", encoded=True)
+    return url, urlencode(call.form).encode() if call.form else None
+
+
+@cache
+def _address(text: str) -> URL:
+    """Return an account's address, read once; raise ValueError."""
+    url = URL(text, encoded=True)
     if not url.raw_host or not url.port:  # it is only looked at when it is asked for
         raise ValueError("no host or no port")
-    return url, urlencode(call.form).encode() if call.form else None
+    return url
+
+
+@cache
+def _limits(timeouts: Timeouts) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=timeouts.total, connect=min(timeouts.connect, timeouts.total * _CONNECTING)
+    )
 
 
 async def _ask(
@@ -110,15 +127,12 @@ async def _ask(
     body: bytes | None,
     timeouts: Timeouts,
 ) -> Response:
-    limits = aiohttp.ClientTimeout(
-        total=timeouts.total, connect=min(timeouts.connect, timeouts.total * _CONNECTING)
-    )
     async with session.request(
         call.method,
         url,
         data=body,
         headers={**(_FORM if body is not None else {}), **call.headers},
-        timeout=limits,
+        timeout=_limits(timeouts),
         allow_redirects=False,
     ) as answer:
         text = _text(await _body(answer), answer)
