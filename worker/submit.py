@@ -210,6 +210,7 @@ class Submitter:
                     code=submission.code,
                     reason=verdict.reason or submission.reason,
                     windows=self._windows[record.account],
+                    barred=submission.outcome is Outcome.BARRED,
                 )
             )
         else:

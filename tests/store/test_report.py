@@ -392,6 +392,16 @@ def test_a_blacklist_report_suppresses_the_number_at_that_account(lab: Lab) -> N
     assert not lab.raw.exists(f"{keys.SUPPRESSED}all")
 
 
+def test_a_blacklist_code_at_submit_suppresses_the_number_at_that_account(lab: Lab) -> None:
+    message_id = lab.put_one(to=NUMBER)
+    lab.claimed()
+
+    lab.settle(settled(message_id, status="rejected", code="103", barred=True))
+
+    assert lab.raw.smembers(f"{keys.SUPPRESSED}a") == {NUMBER[3:].encode()}
+    assert lab.status(message_id) == "rejected"
+
+
 def test_marketing_to_a_number_on_a_blacklist_goes_to_another_account_or_nowhere(lab: Lab) -> None:
     lab.raw.sadd(f"{keys.SUPPRESSED}a", NUMBER[3:])
     two = (account("a"), account("b"))

@@ -41,6 +41,10 @@ def _went_on(
     return stack.true_states(ids)
 
 
+def _loaded_file(stack: Stack) -> bool:
+    return not stack.store.redis.info("persistence")["loading"]
+
+
 def _freeze(stack: Stack, seconds: float) -> None:
     """Let the server stand still for that long: its connections stay, nothing answers."""
     os.kill(stack.server.pid, signal.SIGSTOP)
@@ -106,6 +110,7 @@ def test_a_server_killed_five_times_under_load_loses_and_doubles_nothing(
         stack.server.stop(kill=True)
         time.sleep(chance.uniform(0, 3))  # it is the outage
         stack.server.start()
+        stack.until("its file is loaded", lambda: _loaded_file(stack))
         stack.store.redis.config_set("appendfsync", "always")
 
     found = _went_on(stack, ids, running, patience=120)

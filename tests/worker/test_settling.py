@@ -28,7 +28,7 @@ class Ledger(AsyncStore):
             raise self.failures.pop(0)
         if self.poison and self.poison in act.args:
             raise ValueError("an id that cannot be sent")
-        width, first = (7, 1) if act.script.name == "settle" else (10, 1)
+        width, first = (8, 1) if act.script.name == "settle" else (10, 1)
         self.told.append((act.script.name, [str(each) for each in act.args[first::width]]))
         return []
 

@@ -90,6 +90,7 @@ class Settled:
     code: str = ""
     reason: str = ""
     windows: bytes = b""  #: the account's windows, packed
+    barred: bool = False  #: the number is on a blacklist there: no marketing by that account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +193,7 @@ def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
             item.code[:_CODE],
             item.reason[:_REASON],
             item.windows,
+            int(item.barred),
         )
     return Act(scripts.load("settle"), args, lambda answer: [found == 1 for found in answer])
 

@@ -2,8 +2,8 @@
 -- record's last one, so that a late, doubled or lost answer leaves one truth.
 -- uses: record window breaker report
 -- ARGV[1] ms that a vendor's id is remembered for its reports
--- ARGV[2..] seven an attempt: id, attempt's number, status, vendor's id, code, reason, windows of
---           the account as MessagePack or ''
+-- ARGV[2..] eight an attempt: id, attempt's number, status, vendor's id, code, reason, windows of
+--           the account as MessagePack or '', '1' where the number is barred there
 -- returns one number an attempt: 1 written, 0 nothing changed
 
 local memory, now = ARGV[1], clock()
@@ -51,6 +51,9 @@ local function settle(at)
   if status == 'submitted' then
     taken[record[ACCOUNT]] = math.max(taken[record[ACCOUNT]] or 0, began)
   end
+  if ARGV[at + 7] == '1' then
+    redis.call('SADD', SUPPRESSED .. record[ACCOUNT], string.sub(record[TO], -11))
+  end
   save(id, record)
   if vendor_id ~= '' then
     adopt_early(id, record, vendor_id, now)
@@ -58,7 +61,7 @@ local function settle(at)
   return 1
 end
 
-for at = 2, #ARGV, 7 do
+for at = 2, #ARGV, 8 do
   answers[#answers + 1] = settle(at)
 end
 for account, began in pairs(taken) do
