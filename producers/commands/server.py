@@ -37,7 +37,7 @@ def check(store: Store, durability: Durability = Durability.MEMORY) -> Iterator[
         yield warning("redis", "it answers, but INFO is forbidden", "allow it for this user")
     else:
         yield from described(info, took)
-        yield durable(info, durability)
+        yield durable(info | _synced(store), durability)
     yield writable(store)
     yield clock(offset(store))
 
@@ -94,7 +94,19 @@ def durable(info: Mapping[str, Any], wanted: Durability) -> Check:
     if wanted is Durability.FSYNC and not info.get("aof_enabled"):
         advice = "set appendonly yes, or nothing is accepted and nothing claimed"
         return error(check, "fsync, but there is no append-only file", advice)
+    if wanted is Durability.FSYNC and info.get("appendfsync", "always") != "always":
+        advice = "set appendfsync always: with everysec the answer may come before the sync"
+        return warning(check, "fsync, but the file is synced once a second", advice)
     return ok(check, str(wanted))
+
+
+def _synced(store: Store) -> dict[str, Any]:
+    """Return how the server syncs its file, as far as it lets us ask."""
+    try:
+        found = store.redis.config_get("appendfsync")
+    except redis.RedisError:
+        return {}
+    return {str(name): value for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _waits_for_aof(info: Mapping[str, Any]) -> bool:

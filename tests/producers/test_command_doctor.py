@@ -281,6 +281,7 @@ def test_a_replica_cannot_be_written_to(raw: redis.Redis, store: Store) -> None:
     [
         ("memory", {"aof_enabled": 0}, "ok"),
         ("fsync", {}, "ok"),
+        ("fsync", {"appendfsync": "everysec"}, "warning"),
         ("fsync", {"aof_enabled": 0}, "error"),
         ("fsync", {"redis_version": "7.0.15"}, "error"),
         ("fsync", {"redis_version": "7.0.15", "valkey_version": "8.0.1"}, "ok"),

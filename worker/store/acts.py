@@ -246,7 +246,7 @@ def cancel(message_id: str) -> Act[tuple[bool, Status | None]]:
     def read(answer: list[bytes]) -> tuple[bool, Status | None]:
         return bool(answer[0]), Status(answer[1].decode()) if answer[1] else None
 
-    return Act(scripts.load("cancel"), (message_id,), read)
+    return Act(scripts.load("cancel"), (message_id,), read, durable=True)
 
 
 def find(message_ids: list[str]) -> Act[list[Record | None]]:

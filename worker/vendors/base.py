@@ -244,7 +244,7 @@ class Vendor(ABC):
                 self.check_form(message.form, message.params, "form")
             except SettingsError as error:
                 return str(error)
-        text = signed(message.text, message.signature)
+        text = signed(message.text, message.signature if self.signature_counts else "")
         if self.needs_signature and not _SIGNED.match(text):
             return "no signature: this account needs one in front of the text"
         if (units := length(text)) > self.max_length:

@@ -7,7 +7,6 @@ Its clientIp, the end user's address, is not sent: a message does not know it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
@@ -101,10 +100,6 @@ class Adapter(Pushed):
         self.templates_only = self.option("api") == "v2"
         self.signature_counts = self.flag("signature_in_text")
         self.reported = self.flag("send_message_id")  # without an id nothing joins a callback
-
-    def refuse(self, message: Outgoing) -> str | None:
-        inside = self.signature_counts
-        return super().refuse(message if inside else replace(message, signature=""))
 
     def submit(self, messages: Sequence[Outgoing]) -> Call[list[Submission]]:
         (message,) = messages
