@@ -6,6 +6,7 @@ the vendors, a worker and beat; sends; shows what becomes of it; counts at the h
 
 import contextlib
 import json
+import secrets
 import tempfile
 import time
 import urllib.request
@@ -23,7 +24,7 @@ from producers.processes import ProcessError, Processes, reachable
 from worker.contract import settings
 from worker.contract.errors import StoreError
 from worker.contract.jobs import TICKS, queue
-from worker.contract.keys import PREFIX
+from worker.contract.keys import WAITING, ready
 from worker.contract.message import Message
 from worker.contract.record import Record
 from worker.contract.status import FINAL, Status, Stream
@@ -34,6 +35,7 @@ from worker.store.embedded import Server, free_port
 
 _ACCOUNTS = ("tencent", "chuangrui", "zhenzi", "chuangxin", "largesms")
 _SETTLED = FINAL | {Status.SUBMITTED, Status.UNKNOWN}
+_NUMBERS = 9000 * 9999  # that a prefix has for the demo
 _PATIENCE = 60.0  # seconds for the burst, on a machine that does other things too
 
 
@@ -78,10 +80,11 @@ def _server() -> Iterator[str]:
         return
     store = Store(named)
     try:
-        if next(iter(store.redis.scan_iter(PREFIX + "*", count=1000)), None) is not None:
+        store.run(acts.find(["-"]))  # says clearly that it is not there
+        if any(store.redis.exists(key) for key in (WAITING, *map(ready, Stream))):
             raise StoreError(
-                "XINSHI_REDIS_URL has messages of another Xinshi, which the demo's worker would "
-                "take; name an empty database"
+                "XINSHI_REDIS_URL has messages that wait, and the demo's worker would take them; "
+                "name another database"
             )
         yield named
     finally:
@@ -120,11 +123,12 @@ def _show(console: Console, processes: Processes, places: _Places, burst: int) -
     with Client(config=places.config, redis_url=places.redis_url) as client:
         store = Store(places.redis_url)
         begun = time.monotonic()
-        ones = client.send_many([_one(name) for name in _ACCOUNTS])
+        first_number = secrets.randbelow(_NUMBERS - burst)  # no number twice, in a second demo too
+        ones = client.send_many([_one(name, first_number) for name in _ACCOUNTS])
         first = _watch(console, processes, store, dict.fromkeys(ones), "one through each vendor")
         console.print(f"\nOne message through each of the five vendors: {_since(begun)}.\n")
         begun = time.monotonic()
-        ids = client.send_many([_burst(number) for number in range(burst)])
+        ids = client.send_many([_burst(place, first_number) for place in range(burst)])
         accepted = time.monotonic() - begun
         second = _watch(console, processes, store, dict.fromkeys(ids), f"a burst of {burst}")
         took = time.monotonic() - begun
@@ -136,22 +140,25 @@ def _show(console: Console, processes: Processes, places: _Places, burst: int) -
     return _count(console, places, {**first, **second})
 
 
-def _one(account: str) -> Message:
-    place = _ACCOUNTS.index(account)
-    number = f"1380013800{place}"
+def _number(prefix: str, place: int) -> str:
+    """Return a number to whose last four digits, 0000 to 8999, the sandbox delivers."""
+    return f"{prefix}{place // 9000:04d}{place % 9000:04d}"
+
+
+def _one(account: str, first: int) -> Message:
+    number = _number("138", first + _ACCOUNTS.index(account))
     if account == "largesms":
         params = {"code": "482913", "minutes": "5"}
         return Message(number, template="otp", params=params, stream="otp", account=account)
     return Message(number, "您的订单已发货，请注意查收", account=account)
 
 
-def _burst(number: int) -> Message:
+def _burst(place: int, first: int) -> Message:
     """Spread a burst over the vendors and over numbers, one message each."""
-    account = _ACCOUNTS[number % len(_ACCOUNTS)]
-    to = f"139{number // 9000:04d}{number % 9000:04d}"  # the sandbox delivers to 0000 to 8999
+    account, number = _ACCOUNTS[place % len(_ACCOUNTS)], _number("139", first + place)
     if account == "largesms":
-        return Message(to, template="notice", params={"order": str(number)}, account=account)
-    return Message(to, f"您的订单{number}已发货，请注意查收", account=account)
+        return Message(number, template="notice", params={"order": str(place)}, account=account)
+    return Message(number, f"您的订单{place}已发货，请注意查收", account=account)
 
 
 def _watch(

@@ -13,8 +13,9 @@ import pytest
 from producers.processes import reachable
 from worker.contract.jobs import queue
 from worker.contract.keys import ready
+from worker.contract.settings import environment
 from worker.contract.status import FINAL, Status, Stream
-from worker.store.embedded import free_port
+from worker.store.embedded import Server, free_port
 
 from .conftest import TAKEN, Stack
 
@@ -223,3 +224,20 @@ def test_the_demo_ends_by_itself_with_every_handset_served(tmp_path: Path) -> No
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "205 of 205 got their message exactly once" in done.stdout
+
+
+def test_the_demo_runs_twice_on_a_server_that_is_named(tmp_path: Path) -> None:
+    with Server() as server:
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, "-m", "producers", "demo", "--burst", "50"],
+                cwd=tmp_path,
+                env=environment(XINSHI_REDIS_URL=server.url),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=90,
+            )
+
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "55 of 55 got their message exactly once" in done.stdout
