@@ -7,6 +7,7 @@ the vendors, a worker and beat; sends; shows what becomes of it; counts at the h
 import contextlib
 import json
 import secrets
+import sys
 import tempfile
 import time
 import urllib.request
@@ -47,7 +48,8 @@ class _Places:
     sandbox: str
     config: Path
     folder: Path
-    flower: str = ""
+    gateway: str
+    flower: str
 
 
 def run(*, keep: bool = False, burst: int = 1000) -> int:
@@ -55,14 +57,14 @@ def run(*, keep: bool = False, burst: int = 1000) -> int:
     console = Console()
     with tempfile.TemporaryDirectory(prefix="xinshi-demo-") as name, _server() as redis_url:
         folder = Path(name)
-        sandbox = f"http://127.0.0.1:{free_port()}"
+        sandbox, gateway, flower = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
         config = folder / "xinshi.toml"
         config.touch(mode=0o600)
         config.write_text(example_config(sandbox, redis_url), encoding="utf-8")
-        places = _Places(redis_url, sandbox, config, folder)
+        places = _Places(redis_url, sandbox, config, folder, gateway, flower)
         with Processes(folder) as processes:
             started = time.monotonic()
-            places = _start(processes, places, keep=keep)
+            _start(processes, places, keep=keep)
             console.print(f"Redis, sandbox, worker and beat run ({_since(started)}).")
             code = _show(console, processes, places, burst)
             if keep:
@@ -91,32 +93,27 @@ def _server() -> Iterator[str]:
         store.close()
 
 
-def _start(processes: Processes, places: _Places, *, keep: bool) -> _Places:
+def _start(processes: Processes, places: _Places, *, keep: bool) -> None:
     env = {"XINSHI_CONFIG": str(places.config), "XINSHI_REDIS_URL": places.redis_url}
     celery = ("celery", "-A", "worker.app")
     listen = places.sandbox.removeprefix("http://")
-    processes.start("sandbox", "producers", "sandbox", "--listen", listen, **env)
+    pushes = ("--callback", places.gateway) if keep else ()
+    processes.start("sandbox", "producers", "sandbox", "--listen", listen, *pushes, **env)
     queues = ",".join([*(queue(stream) for stream in Stream), TICKS])
     worker = (*celery, "worker", "-l", "INFO", "-Q", queues, "-n", "demo@%h")
     processes.start("worker", *worker, **env)
     processes.start("beat", *celery, "beat", "-l", "INFO", **env)
     if keep:
-        port = str(free_port())
-        flower = ("flower", "--address=127.0.0.1", f"--port={port}")
+        flower = ("flower", "--address=127.0.0.1", f"--port={places.flower.rpartition(':')[2]}")
         processes.start("flower", *celery, *flower, **env)
-        places = _Places(
-            places.redis_url,
-            places.sandbox,
-            places.config,
-            places.folder,
-            flower=f"http://127.0.0.1:{port}",
-        )
+        gateway = ("gateway", "--listen", places.gateway.removeprefix("http://"))
+        processes.start("gateway", "producers", *gateway, **env)
+        processes.wait_for("the gateway", lambda: reachable(places.gateway + "/healthz"))
     processes.wait_for("the sandbox", lambda: reachable(places.sandbox + "/_sandbox"))
     log = processes.log("worker")
     processes.wait_for(
         "the worker", lambda: "demo@" in log.read_text() and "ready" in log.read_text()
     )
-    return places
 
 
 def _show(console: Console, processes: Processes, places: _Places, burst: int) -> int:
@@ -212,6 +209,7 @@ def _count(console: Console, places: _Places, found: Mapping[str, Record | None]
 
 
 def _keep(console: Console, processes: Processes, places: _Places) -> None:
+    command = Path(sys.argv[0]).resolve()
     console.print(
         f"""
 Everything keeps running; Ctrl-C ends it.
@@ -219,13 +217,15 @@ Everything keeps running; Ctrl-C ends it.
   config    {places.config}
   Redis     {places.redis_url}
   sandbox   {places.sandbox}/_sandbox   (what it is; /_sandbox/ledger: what each handset got)
+  gateway   {places.gateway}   (API key: sandbox-api-key)
   Flower    {places.flower}
   logs      {places.folder}/*.log
 
 In another terminal:
 
   export XINSHI_CONFIG={places.config}
-  xinshi send 13800138000 --text 您好,您的订单已发货 --wait 5
+  {command} send 13800138000 --text 您好,您的订单已发货 --wait 5
+  {command} explain ID
 """,
         highlight=False,
         soft_wrap=True,
