@@ -4,6 +4,7 @@ from importlib import import_module
 
 import rich_click as click
 
+from producers.commands.failure import Failure
 from producers.commands.pages import Command
 
 
@@ -29,5 +30,8 @@ def demo(keep: bool, burst: int) -> int:
 
     An own Redis, the sandbox's vendors, workers, and a burst of messages through them.
     """
-    # Imported only here: it loads what the worker needs.
-    return int(import_module("producers.demo").run(keep=keep, burst=burst))
+    try:  # imported only here: it loads what the worker needs
+        found = import_module("producers.demo")
+    except ModuleNotFoundError as error:
+        raise Failure(f"the demo needs {error.name}: pip install 'xinshi[all]'") from error
+    return int(found.run(keep=keep, burst=burst))

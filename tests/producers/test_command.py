@@ -195,3 +195,18 @@ class _Demo:
     def run(self, **options: Any) -> int:
         self._seen.update(options)
         return 3
+
+
+def test_the_demo_says_what_to_install_where_the_worker_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    for name in [
+        each for each in sys.modules if each.startswith(("producers.demo", "worker.sandbox"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+
+    code = cli.run(["demo"])
+
+    assert code == 1
+    assert "pip install 'xinshi[all]'" in capsys.readouterr().err
