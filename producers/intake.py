@@ -12,7 +12,7 @@ from worker.contract.durations import seconds
 from worker.contract.errors import BatchError, ConflictError, MessageError, StoreError
 from worker.contract.message import Message
 from worker.contract.record import Content
-from worker.contract.segments import PART, SINGLE, length, signed
+from worker.contract.segments import count, length, signed
 from worker.contract.settings import Settings, Template
 from worker.contract.status import Stream
 from worker.store.acts import Accepted, Entry
@@ -65,7 +65,7 @@ class Intake:
             to=message.to,
             content=encoded,
             length=units,
-            segments=1 if units <= SINGLE else -(-units // PART),
+            segments=count(units),
             template=content.template,
             pin=message.account or "",
             tag=message.tag or "",

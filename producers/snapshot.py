@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from worker.contract.durations import BEIJING
 from worker.contract.recipient import mask
 from worker.contract.record import Record
 from worker.contract.status import FINAL, Status
 
-_BEIJING = ZoneInfo("Asia/Shanghai")
 NO_REPORT = "no report"  # it may have been delivered, and may not
 NO_REPORTS = "this vendor sends no reports"
 
@@ -92,4 +91,4 @@ def unreported(record: Record, *, reported: bool, horizon: float, now: datetime)
 
 def moment(milliseconds: int) -> datetime:
     """Return a stored time as people in China read it."""
-    return datetime.fromtimestamp(milliseconds / 1000, _BEIJING)
+    return datetime.fromtimestamp(milliseconds / 1000, BEIJING)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
@@ -47,6 +48,9 @@ class Window:
             raise ValueError(f"a limit is at most {_MOST} in a window of at most a year")
         return cls(int(count), length)
 
+
+#: The zone of quiet hours, of calendar days, and of every time that is told without one.
+BEIJING = ZoneInfo("Asia/Shanghai")
 
 _HOURS = re.compile(r"(\d{1,2}):([0-5]\d)\s*-\s*(\d{1,2}):([0-5]\d)", re.ASCII)
 _DAY = 24 * 60

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from worker.contract import recipient
-from worker.contract.durations import seconds
+from worker.contract.durations import BEIJING, seconds
 from worker.contract.errors import MessageError
 from worker.contract.status import Stream
 
-_BEIJING = ZoneInfo("Asia/Shanghai")
 _STREAMS = frozenset(Stream)
 _MAX_KEY, _MAX_TAG = 200, 64
 _MAX_TEXT = 10_000  # characters; no vendor takes more
@@ -135,7 +133,7 @@ def _time(value: object) -> datetime:
             ) from error
     if not isinstance(value, datetime):
         raise MessageError("send_at", "must be a datetime or a text in ISO 8601")
-    return value if value.tzinfo else value.replace(tzinfo=_BEIJING)
+    return value if value.tzinfo else value.replace(tzinfo=BEIJING)
 
 
 def _validity(value: object) -> float:

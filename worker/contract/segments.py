@@ -14,7 +14,11 @@ def length(text: str) -> int:
 
 def segments(text: str, signature: str = "") -> int:
     """Return the segments of ``text``, the signature and its brackets 【】 included."""
-    units = length(signed(text, signature))
+    return count(length(signed(text, signature)))
+
+
+def count(units: int) -> int:
+    """Return the segments of a text of that billed length."""
     return 1 if units <= SINGLE else -(-units // PART)
 
 

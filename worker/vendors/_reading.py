@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from worker.contract import recipient
+from worker.contract.durations import BEIJING
 from worker.contract.errors import MessageError
-from worker.vendors.base import BEIJING, Code, Outcome, Response, Submission, Unreadable
+from worker.vendors.base import Code, Outcome, Response, Submission, Unreadable
 
 T = TypeVar("T")
 Item = TypeVar("Item")

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -21,7 +20,6 @@ from worker.contract.settings import Account, Template
 from worker.contract.status import Status
 
 T = TypeVar("T")
-BEIJING = ZoneInfo("Asia/Shanghai")
 _SIGNED = re.compile(r"【[^【】]+】")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -326,11 +324,3 @@ def _check_params(value: object, placeholders: Collection[str], key: str) -> Non
     for name in value:
         if name not in placeholders:
             raise SettingsError(key, f"the template has no parameter {name!r}")
-
-
-def beijing(text: str) -> datetime:
-    """Return the time a vendor wrote without a zone; raise Unreadable."""
-    try:
-        return datetime.fromisoformat(text.strip()).replace(tzinfo=BEIJING)
-    except ValueError as error:
-        raise Unreadable("a time is not of the documented form") from error
