@@ -25,7 +25,7 @@ from worker.store.client import Store
 from worker.store.embedded import Server, free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 40.0  # seconds; a machine with two busy cores needs a few
+PATIENCE = 90.0  # seconds; a machine with two busy cores needs a few
 SETTLED = FINAL | {Status.SUBMITTED, Status.UNKNOWN}
 TAKEN = {Status.SUBMITTED, Status.DELIVERED}  #: before and after the vendor's report
 

@@ -29,7 +29,7 @@ from worker.transport import Transport
 from worker.vendors.base import Call, Outcome, Outgoing, Response, Submission, Unreadable, Vendor
 
 T = TypeVar("T")
-PATIENCE = 15.0  # seconds; reached only by what fails
+PATIENCE = 60.0  # seconds; reached only by what fails
 
 
 async def until(condition: Callable[[], Any], what: str = "the condition") -> None:

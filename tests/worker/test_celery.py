@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 import redis
 
+from worker.contract import keys
 from worker.contract.keys import ready
 from worker.contract.settings import environment
 from worker.contract.status import Status, Stream
@@ -34,11 +35,11 @@ base_url = "{vendor}"
 app_id = "1"
 app_secret = "2"
 [vendors.one.timeouts]
-total = "{total}"
+total = "20s"  # longer than a busy machine holds an answer up
 [streams.marketing]
 quiet_hours = ""
 [worker]
-grace = "{grace}"
+grace = "20s"
 in_flight = 232
 batch = 64
 """
@@ -85,9 +86,9 @@ async def worker(redis_url: str, tmp_path: Path) -> AsyncIterator[Worker]:
     """A factory: ``await worker(url)`` starts a Celery worker and waits until it is ready."""
     running: list[Process] = []
 
-    async def start(url: str, *, total: str = "5s", grace: str = "5s") -> Process:
+    async def start(url: str) -> Process:
         config = tmp_path / "xinshi.toml"
-        config.write_text(TOML.format(redis=redis_url, vendor=url, total=total, grace=grace))
+        config.write_text(TOML.format(redis=redis_url, vendor=url))
         log = tmp_path / f"worker-{len(running)}.log"
         queues = ",".join(f"sms.{name}" for name in (*Stream, "ticks"))
         with log.open("wb") as output:
@@ -142,7 +143,7 @@ async def test_a_worker_logs_json_without_a_number_and_ends_when_it_has_nothing_
     ids = await pump.send(2)
     await until(lambda: pump.all_are(ids, SUBMITTED))
 
-    code = await ended(process, signal.SIGTERM, within=10)
+    code = await ended(process, signal.SIGTERM, within=30)
 
     log = (tmp_path / "worker-0.log").read_text()
     events = []
@@ -163,7 +164,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_leaves_the_rest_to_the_nex
     first = await worker(zhenzi.url)
     await until(lambda: len(zhenzi.taken) >= 180, "all slots are taken")
 
-    code = await ended(first, signal.SIGTERM, within=8)
+    code = await ended(first, signal.SIGTERM, within=30)
     counts = Counter(await pump.statuses(ids))
     taken = Counter(zhenzi.taken)
 
@@ -185,18 +186,19 @@ async def test_sigkill_leaves_what_was_in_flight_unknown_and_never_resent(
 ) -> None:
     pump, zhenzi = world(), await vendor(0.6)
     ids = await pump.send(400)
-    first = await worker(zhenzi.url, total="1s", grace="1s")
+    first = await worker(zhenzi.url)
     await until(lambda: len(zhenzi.taken) >= 180, "all slots are taken")
 
-    await ended(first, signal.SIGKILL, within=5)
+    await ended(first, signal.SIGKILL, within=30)
     open_now = [
         message_id
         for message_id, status in zip(ids, await pump.statuses(ids), strict=True)
         if status is Status.SUBMITTING
     ]
     raw.delete("sms.notice")  # its ring died with it
+    raw.zadd(f"{keys.OPEN}one", dict.fromkeys(open_now, 1), xx=True)  # their deadlines pass
     zhenzi.latency = 0.0
-    await worker(zhenzi.url, total="1s", grace="1s")
+    await worker(zhenzi.url)
 
     async def swept() -> bool:
         await pump.store.run(acts.sweep(1000))
