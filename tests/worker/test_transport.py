@@ -11,7 +11,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
@@ -188,9 +188,8 @@ def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
 
 def _named(transport: Transport, host: str) -> None:
     """Let a host's name lead to loopback."""
-    session = transport._session
-    assert session is not None
-    connector = cast("aiohttp.TCPConnector", session.connector)
+    connector = transport._connector
+    assert connector is not None
     family = socket.AF_INET
 
     async def resolve(name: str, port: int = 0, family_: int = family) -> list[dict[str, Any]]:
@@ -475,6 +474,31 @@ async def test_a_form_is_encoded_so_that_every_character_arrives(
     assert vendor.heads[0].startswith("POST /send HTTP/1.1\r\n")
 
 
+async def test_a_header_that_would_begin_another_means_not_sent(
+    transport: Transport, serve: Serve
+) -> None:
+    vendor = await serve(raw(OK))
+
+    with pytest.raises(NotSent):
+        await transport.call(
+            replace(call(vendor.url), headers={"X-Source": "a\r\nX-Other: b"}), PATIENT
+        )
+
+    assert vendor.connections == 0
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nX-Other: b", "/短信"])
+async def test_an_address_that_cannot_stand_in_a_request_means_not_sent(
+    transport: Transport, serve: Serve, path: str
+) -> None:
+    vendor = await serve(raw(OK))
+
+    with pytest.raises(NotSent):
+        await transport.call(call(vendor.url + path), PATIENT)
+
+    assert vendor.connections == 0
+
+
 async def test_no_header_leaves_that_nobody_asked_for(transport: Transport, serve: Serve) -> None:
     vendor = await serve(raw(OK))
 
@@ -590,9 +614,8 @@ async def test_a_connection_closed_while_it_waits_is_not_used(
     vendor = await serve(handle)
     await transport.call(call(vendor.url), PATIENT)
     await closed.wait()
-    session = transport._session
-    assert session is not None
-    connector = cast("aiohttp.TCPConnector", session.connector)
+    connector = transport._connector
+    assert connector is not None
     await until(
         lambda: (
             not any(
