@@ -32,9 +32,13 @@ class Processes:
 
     def start(self, name: str, *command: str, **env: str) -> subprocess.Popen[bytes]:
         """Start ``python -m command``; its output goes to ``folder/name.log``."""
+        return self.launch(name, sys.executable, "-m", *command, **env)
+
+    def launch(self, name: str, *command: str, **env: str) -> subprocess.Popen[bytes]:
+        """Start any command; its output goes to ``folder/name.log``."""
         with self.log(name).open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
-                [sys.executable, "-m", *command],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -47,13 +51,15 @@ class Processes:
     def log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
 
-    def wait_for(self, what: str, ready: Callable[[], bool]) -> None:
+    def wait_for(
+        self, what: str, ready: Callable[[], bool], *, patience: float = _PATIENCE
+    ) -> None:
         """Wait until something is ready; raise ProcessError if a child ends or time is over."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + patience
         while not ready():
             self.check()
             if time.monotonic() > end:
-                raise ProcessError(f"{what} is not ready after {_PATIENCE:.0f} s")
+                raise ProcessError(f"{what} is not ready after {patience:.0f} s")
             time.sleep(0.05)
 
     def check(self) -> None:
@@ -65,6 +71,12 @@ class Processes:
                     f"{name} ended by itself, code {process.returncode}: {' / '.join(tail)}"
                 )
 
+    def end(self, name: str) -> None:
+        """End one of them: politely, then at once."""
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGTERM)
+        _wait(process, _PATIENCE)
+
     def stop(self) -> None:
         """End them, the last started first: politely, then at once."""
         for process in reversed(self._running.values()):
@@ -72,11 +84,7 @@ class Processes:
                 process.send_signal(signal.SIGTERM)
         end = time.monotonic() + _PATIENCE
         for process in reversed(self._running.values()):
-            try:
-                process.wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _wait(process, max(0.1, end - time.monotonic()))
         self._running.clear()
 
     def __enter__(self) -> Self:
@@ -89,6 +97,15 @@ class Processes:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for the end of a process that was told to; then kill it."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def reachable(url: str) -> bool:

@@ -1,35 +1,47 @@
-"""``xinshi bench``: how fast one worker process submits, on this machine."""
+"""``xinshi bench``: what the worker, the store and the clients cost, on this machine."""
 
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
+from producers.commands.failure import Failure
+from producers.commands.output import json_option
 from producers.commands.pages import Command
+
+_SCENARIOS = (
+    *("submit", "bulk", "otp-under-bulk", "enqueue", "backlog"),
+    *("limits", "reports", "memory", "cold", "soak"),
+)
+_RIVALS = (
+    *("bare", "tuned", "celery-prefork", "celery-threads"),
+    *("taskiq", "taskiq-100", "saq", "arq"),
+)
+_QUICK = {"rounds": 1, "minutes": 0.05, "in_flight": 64}
+
+
+def _tail(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return import_module("producers.bench.options").Tail.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command(
     cls=Command,
     examples=(
-        "xinshi bench",
-        "xinshi bench --messages 50000 --rounds 5 --json",
+        "xinshi bench submit --compare --chart submit.svg",
+        "xinshi bench otp-under-bulk cold --rounds 5 --json",
     ),
-    codes="0 measured; 1 something failed",
+    codes="0 measured; 1 something was not delivered exactly once, or failed; 2 bad usage",
 )
+@click.argument("scenarios", nargs=-1, type=click.Choice(_SCENARIOS), metavar="[SCENARIO]...")
+@click.option("--messages", type=click.IntRange(min=100), metavar="N", help="Messages a round.")
 @click.option(
-    "--messages",
-    type=click.IntRange(min=1000),
-    default=20_000,
-    show_default=True,
-    metavar="N",
-    help="Distinct messages a round.",
-)
-@click.option(
-    "--rounds",
-    type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
-    metavar="N",
-    help="Alternations of worker and bare loop.",
+    "--rounds", type=click.IntRange(min=1), metavar="N", help="Alternations.  [default: 3]"
 )
 @click.option(
     "--latency",
@@ -39,12 +51,78 @@ from producers.commands.pages import Command
     metavar="MS",
     help="What the vendor takes to answer.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def bench(messages: int, rounds: int, latency: float, as_json: bool) -> int:
-    """Measure how fast one worker process submits.
+@click.option("--tail", callback=_tail, metavar="SHARE", help='Slow answers: "1% 2s".')
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Calls that a worker process keeps open.  [default: 512]",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Worker processes.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="How long a soak takes.  [default: 10]",
+)
+@click.option("--compare", is_flag=True, help="Submit: beside every rival, each in a venv.")
+@click.option(
+    "--rival", "rivals", multiple=True, type=click.Choice(_RIVALS), help="Only this one; repeat it."
+)
+@click.option(
+    "--envs",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the rivals' venvs are kept.  [default: ~/.cache/xinshi-bench]",
+)
+@click.option(
+    "--chart",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Draw an SVG.",
+)
+@click.option("--quick", is_flag=True, help="A smoke run: few messages, one round, no news.")
+@json_option
+def bench(
+    scenarios: tuple[str, ...],
+    *,
+    compare: bool,
+    rivals: tuple[str, ...],
+    chart: Path | None,
+    quick: bool,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Measure SCENARIOs (submit, unless said) in whole processes of their own.
 
-    An own Redis, a vendor that answers after a fixed time, one Celery worker; a bare aiohttp and
-    redis loop without any queue is measured in the same run. Machines are noisy: quote the ratio.
+    submit, bulk, otp-under-bulk, enqueue, backlog (up to a million queued), limits, reports,
+    memory, cold, soak. Rounds alternate between what is compared, and whatever is measured is
+    checked: everything must have been delivered exactly once. Machines are noisy: quote ratios.
     """
-    found = import_module("producers.bench")
-    return int(found.run(messages=messages, rounds=rounds, latency=latency, as_json=as_json))
+    asked = scenarios or ("submit",)
+    if (compare or rivals) and "submit" not in asked:
+        raise click.UsageError("--compare and --rival go with the scenario submit")
+    options = {
+        "scenarios": tuple(dict.fromkeys(asked)),
+        "rivals": rivals or (_RIVALS if compare else ()),
+        "quick": quick,
+        **(_QUICK if quick else {}),
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    module = _load()
+    return int(module.run(module.Options(**options), as_json=as_json, picture=chart))
+
+
+def _load() -> Any:
+    try:
+        import_module("aiohttp")  # what a worker needs, and the bare loop
+        return import_module("producers.bench")
+    except ModuleNotFoundError as error:
+        raise Failure(f"the bench needs {error.name}: pip install 'xinshi[all]'") from error
