@@ -102,6 +102,38 @@ async def test_an_early_report_is_there_before_the_answer(
     assert sandbox.state.pusher.acked == 1
 
 
+async def test_an_early_report_that_nobody_takes_holds_the_answer_up_for_one_try_only(
+    send: Callable[..., Any], sandbox: Sandbox
+) -> None:
+    sandbox.settings.callback = "http://127.0.0.1:1"
+
+    async def never(seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    sandbox.state.pusher._sleep = never
+
+    assert "发送成功" in await send("13800139010")
+
+    (push,) = sandbox.state.pusher.ledger
+    assert (push.attempts, sandbox.state.pusher.pending) == (1, 1)
+
+
+async def test_reports_are_spread_and_a_numbers_share_of_it_is_always_the_same(
+    send: Callable[..., Any], sandbox: Sandbox, gateway: Any, slept: list[float]
+) -> None:
+    sandbox.settings.report_delay, sandbox.settings.report_spread = 1.0, 2.0
+
+    for index in range(8):
+        await send(f"1380013800{index}", f"a{index}")
+    await send("13800138000", "again")
+    await sandbox.state.pusher.settled()
+
+    assert slept[-1] == slept[0]
+    assert len(set(slept)) == 8
+    assert slept[:8] != sorted(slept[:8]), "they come in the order of the submits"
+    assert all(1.0 <= each < 3.0 for each in slept)
+
+
 async def test_a_report_may_come_twice_never_or_contradict_itself(
     send: Callable[..., Any], sandbox: Sandbox, gateway: Any
 ) -> None:

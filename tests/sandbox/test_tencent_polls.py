@@ -46,6 +46,32 @@ async def test_a_report_is_read_once(
     assert (await tencent("smsreport"))["list"] == []
 
 
+async def test_what_was_handed_out_is_told_page_by_page(
+    client: Client, tencent_send: Callable[..., Any], tencent: Callable[..., Any]
+) -> None:
+    async def told(kind: str = "") -> Any:
+        async with client.get("/_sandbox/pages", params={"kind": kind}) as answer:
+            return (await answer.json())["pages"]
+
+    await tencent_send("13800138000,13800138001")
+    reply = {"number": "13800138000", "text": "T", "vendor": "tencent", "account": "tencent"}
+    await client.post("/_sandbox/mo", json=reply)
+    assert await told() == []
+
+    pages = {
+        "report": (await tencent("smsreport"))["list"],
+        "inbound": (await tencent("smsmo", action="mo"))["list"],
+    }
+    await tencent("smsreport")  # nothing waits: no page
+
+    for kind, items in pages.items():
+        (page,) = await told(kind)
+        assert (page["account"], page["kind"], page["items"]) == ("tencent", kind, items)
+    assert len(await told()) == 2
+    await client.post("/_sandbox/reset")
+    assert await told() == []
+
+
 @pytest.mark.parametrize(
     ("size", "found"), [("1", 10), ("10", 10), ("37", 37), ("", 1000), ("x", 1000), ("99999", 1100)]
 )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 
 from worker.sandbox.control import Control
+from worker.sandbox.front import Front
 from worker.sandbox.inputs import checked
 from worker.sandbox.sandbox import Sandbox
 from worker.sandbox.wire import lenient
@@ -17,10 +18,10 @@ _BACKLOG = 4096
 
 
 def create_app(sandbox: Sandbox | None = None) -> web.Application:
-    """Return the vendors' side: their own paths under any prefix, and ``/_sandbox``."""
+    """Return the vendors' side: their own paths under any prefix, ``/_sandbox``, and the page."""
     played = sandbox or Sandbox()
     app = web.Application()
-    for route in Control(played).routes():
+    for route in (*Control(played).routes(), *Front(played).routes()):
         app.router.add_route(route.method, route.path, checked(route.handler))
     app.router.add_route("*", "/{path:.*}", played.handle)
     app.cleanup_ctx.append(_running(played))

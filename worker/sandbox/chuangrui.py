@@ -114,12 +114,11 @@ class Chuangrui(Dialect):
         self, account: VendorAccount, sendid: str, numbers: Sequence[str], order: Order
     ) -> None:
         """Push one report for all numbers of the submit that share state and time (section 3.1)."""
-        rules = self.state.settings
         groups: dict[tuple[int, bool, float, str], list[str]] = {}
         for number in numbers:
             fate = order.fate(number)
             early = fate.timing is Timing.EARLY
-            for nth, (after, ending) in enumerate(fate.reports(rules.report_delay, rules.late)):
+            for nth, (after, ending) in enumerate(self.state.reports(number, fate)):
                 key = (nth, early, after, order.state or states.CHUANGRUI[ending])
                 groups.setdefault(key, []).append(number)
         for (_, early, after, state), group in groups.items():

@@ -10,6 +10,7 @@
     GET    /_sandbox/ledger      what the vendors took: ?number= vendor= account= ending= limit=
     GET    /_sandbox/counts      totals, and how many each number got: ?numbers=0 leaves them out
     GET    /_sandbox/pushes      the callbacks, and how they were acknowledged: ?vendor= limit=
+    GET    /_sandbox/pages       what polls were given, a page a poll: ?kind=report or inbound
     POST   /_sandbox/mo          a handset replies: {number, text, vendor, extension, account},
                                  or a list of them, which travel together where the vendor can
 
@@ -53,6 +54,7 @@ class Control:
             web.get("/_sandbox/ledger", self.ledger),
             web.get("/_sandbox/counts", self.counts),
             web.get("/_sandbox/pushes", self.pushes),
+            web.get("/_sandbox/pages", self.pages),
             web.post("/_sandbox/mo", self.reply),
         ]
 
@@ -162,6 +164,11 @@ class Control:
         listed = newest if vendor else reversed(self._state.pusher.ledger)
         shown = [asdict(push) for push in islice(listed, whole(request, "limit", _LIMIT))]
         return json({**self._pushes(), "pushes": shown[::-1]}).response()
+
+    async def pages(self, request: web.Request) -> web.StreamResponse:
+        kind = request.query.get("kind", "")
+        found = [page._asdict() for page in self._state.pages if kind in ("", page.kind)]
+        return json({"pages": found}).response()
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
         heard = hear(self._sandbox, await read(request))

@@ -1,6 +1,7 @@
 """What each handset was sent: the ledger that tests count in."""
 
 from collections import Counter, deque
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,16 @@ class Entry(NamedTuple):
     ending: str  #: "delivered": the handset got it
 
 
+class Answered(NamedTuple):
+    """One message that a handset sent to us."""
+
+    number: str
+    vendor: str
+    account: str
+    text: str
+    time: float
+
+
 class Ledger:
     """The messages taken: the latest ``size`` in full, all of them counted.
 
@@ -34,6 +45,7 @@ class Ledger:
     def __init__(self, size: int, path: Path | None = None) -> None:
         self.entries: deque[Entry] = deque(maxlen=size)
         self.numbers: Counter[str] = Counter()
+        self.latest: dict[str, Entry] = {}  #: of each number, in the order they came
         self.vendors: Counter[str] = Counter()
         self.endings: Counter[str] = Counter()
         # Unbuffered, and open as long as the sandbox is.
@@ -42,13 +54,15 @@ class Ledger:
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
         self.numbers[entry.number] += 1
+        self.latest.pop(entry.number, None)
+        self.latest[entry.number] = entry
         self.vendors[entry.vendor] += 1
         self.endings[entry.ending] += 1
         if self._file:
             self._file.write(_encode(entry._asdict()) + b"\n")
 
     def clear(self) -> None:
-        for kept in (self.entries, self.numbers, self.vendors, self.endings):
+        for kept in (self.entries, self.numbers, self.latest, self.vendors, self.endings):
             kept.clear()
 
     def close(self) -> None:
@@ -64,6 +78,12 @@ class Ledger:
             for entry in self.entries
             if all(getattr(entry, name) == value for name, value in asked)
         ]
+
+    def thread(self, number: str, most: int) -> list[Entry]:
+        """Return the latest messages to one number, oldest first."""
+        most = min(most, self.numbers[number])
+        found = (entry for entry in reversed(self.entries) if entry.number == number)
+        return list(islice(found, most))[::-1]
 
     def counts(self) -> dict[str, object]:
         """Return the totals; ``doubles`` counts copies of one text to one number after its first,

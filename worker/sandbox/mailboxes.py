@@ -1,9 +1,20 @@
 """What waits to be polled: read once, in the order it fell due."""
 
 import heapq
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 Item = dict[str, Any]
+
+
+class Page(NamedTuple):
+    """What one poll was given; whether it arrived, the vendor does not know."""
+
+    vendor: str
+    account: str
+    kind: str  #: report or inbound
+    time: float
+    items: list[Item]
 
 
 class Mailbox:
@@ -13,6 +24,10 @@ class Mailbox:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Show what waits, in no order."""
+        return (item for _, _, item in self._waiting)
 
     def put(self, due: float, item: Item) -> None:
         self._count += 1

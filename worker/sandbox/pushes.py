@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -86,30 +86,39 @@ class Pusher:
         if not self._settings.callback:
             self.dropped += 1
             return
-        task = asyncio.get_running_loop().create_task(self._later(push, after))
+        self._begin(self._later(push, after))
+
+    async def knock(self, push: Push) -> None:
+        """Send ``push`` now and return after one try; nobody waits for the others."""
+        if not self._settings.callback:
+            self.dropped += 1
+            return
+        self.ledger.append(push)
+        if await self._tried(push):
+            self.acked += 1
+        else:
+            self._begin(self._again(push))
+
+    def _begin(self, sending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(sending)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _later(self, push: Push, after: float) -> None:
         if after > 0:
             await self._sleep(after)
-        await self.deliver(push)
+        await self.knock(push)
 
-    async def deliver(self, push: Push) -> None:
-        """Send ``push`` now, until it is acknowledged or has been tried often enough."""
-        settings = self._settings
-        if not settings.callback:
-            self.dropped += 1
-            return
-        self.ledger.append(push)
-        pause = settings.push_pause
-        while not await self._tried(push):
-            if push.attempts >= settings.push_attempts:
-                self.lost += 1
-                return
+    async def _again(self, push: Push) -> None:
+        """Send a push that was not acknowledged until it is, or has been tried often enough."""
+        pause = self._settings.push_pause
+        while push.attempts < self._settings.push_attempts:
             await self._sleep(pause)
             pause *= 2
-        self.acked += 1
+            if await self._tried(push):
+                self.acked += 1
+                return
+        self.lost += 1
 
     async def _tried(self, push: Push) -> bool:
         push.attempts += 1

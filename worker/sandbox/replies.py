@@ -7,6 +7,7 @@ import msgspec
 from worker.sandbox.accounts import LOGIN, VendorAccount
 from worker.sandbox.dialect import MOBILE, Heard
 from worker.sandbox.faults import InputError
+from worker.sandbox.handsets import Answered
 from worker.sandbox.sandbox import Sandbox
 
 
@@ -24,14 +25,18 @@ def hear(sandbox: Sandbox, wanted: Any) -> int:
     """Pass on one reply or a list of them, and return how many."""
     several = isinstance(wanted, list)
     replies = msgspec.convert(wanted, list[Reply]) if several else [msgspec.convert(wanted, Reply)]
+    now = sandbox.state.clock()
     together: dict[tuple[str, str], list[Heard]] = {}
+    written: list[Answered] = []
     for index, one in enumerate(replies):
         account = _addressed(sandbox, one, f"[{index}]." if several else "")
         heard = Heard(one.number, one.text, one.extension)
         together.setdefault((account.vendor, account.name), []).append(heard)
+        written.append(Answered(one.number, account.vendor, account.name, one.text, now))
     for (vendor, name), messages in together.items():
         account = next(a for a in sandbox.state.directory.at(vendor) if a.name == name)
         sandbox.dialects[vendor].hear(account, messages)
+    sandbox.state.replies.extend(written)
     return len(replies)
 
 

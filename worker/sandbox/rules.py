@@ -64,6 +64,7 @@ class Settings(_Table):
     late: _Seconds = 5.0  #: of the fate 9009
     hang: _Seconds = 600.0  #: after which a hanging connection is closed
     report_delay: _Seconds = 0.0  #: from taken to the delivery report
+    report_spread: _Seconds = 0.0  #: more, at the most: each number's share is its own, always
     callback: str = ""  #: our gateway, before /callbacks/{account}/report; empty: no pushes
     push_attempts: Annotated[int, Meta(ge=1)] = 3
     push_pause: _Seconds = 1.0  #: before a push is tried again, doubled each time

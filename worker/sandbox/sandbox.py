@@ -157,7 +157,7 @@ class Sandbox:
             answer = dialect.refused(operation, order.refusal)
         answer = answer or dialect.answer(operation, incoming, order)
         for push in order.early:
-            await self.state.pusher.deliver(push)
+            await self.state.pusher.knock(push)
         if self.settings.latency:
             await self._sleep(self.settings.latency)
         return answer

@@ -1,14 +1,16 @@
 """What the vendors know at one moment; every dialect works on the same one."""
 
-from collections import Counter
+import zlib
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from worker.contract.settings import Account
 from worker.sandbox import fates
 from worker.sandbox.accounts import Directory, VendorAccount
-from worker.sandbox.endings import DELIVERED, Fate
-from worker.sandbox.handsets import Entry, Ledger
+from worker.sandbox.endings import DELIVERED, Ending, Fate
+from worker.sandbox.handsets import Answered, Entry, Ledger
+from worker.sandbox.mailboxes import Page
 from worker.sandbox.pushes import Pusher, Sleep
 from worker.sandbox.rules import Settings
 from worker.sandbox.windows import NumberLimits, Rolling
@@ -17,6 +19,9 @@ Clock = Callable[[], float]
 
 _HALF_HOUR = 1800.0
 _LOW_BITS = 20
+_PAGES = 10_000
+_REPLIES = 1000
+_SHARES = 1000
 
 
 class State:
@@ -36,9 +41,11 @@ class State:
         self.settings = settings
         self.directory = Directory(accounts)
         self.ledger = Ledger(ledger_size, ledger_path)
+        self.replies: deque[Answered] = deque(maxlen=_REPLIES)  #: what handsets sent to us
         self.pusher = Pusher(settings, sleep)
         self.requests: Counter[str] = Counter()  #: "vendor operation" -> how many
         self.open: Counter[str] = Counter()  #: vendor -> requests being answered
+        self.pages: deque[Page] = deque(maxlen=_PAGES)  #: handed out to polls, and gone here
         self.largesms, self.zhenzi = NumberLimits(), NumberLimits()
         self.tencent = Rolling(_HALF_HOUR)
         self.messages: dict[tuple[str, str], Entry] = {}  #: Zhenzi: app and messageId -> message
@@ -58,6 +65,12 @@ class State:
             return found
         self._tries[number] += 1
         return found if self._tries[number] <= found.first else DELIVERED
+
+    def reports(self, number: str, fate: Fate) -> list[tuple[float, Ending]]:
+        """Return a message's delivery reports to come: after how many seconds, saying what."""
+        settings = self.settings
+        share = zlib.crc32(number.encode()) % _SHARES / _SHARES
+        return fate.reports(settings.report_delay + settings.report_spread * share, settings.late)
 
     def take(
         self,
@@ -90,4 +103,6 @@ class State:
             account.clear()
         self.requests.clear()
         self.messages.clear()
+        self.pages.clear()
+        self.replies.clear()
         self._tries.clear()

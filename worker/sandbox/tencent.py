@@ -15,6 +15,7 @@ from worker.sandbox.days import stamp
 from worker.sandbox.dialect import MOBILE, Dialect, Heard, Order, ends
 from worker.sandbox.endings import Ending, Fate, Refusal
 from worker.sandbox.exchange import Answer, Incoming, json
+from worker.sandbox.mailboxes import Page
 from worker.sandbox.pushes import Push
 from worker.sandbox.tencent_reports import SPID, Due, Sent, dues, report
 
@@ -138,8 +139,11 @@ class Tencent(Dialect):
         wanted = form.get("size") or form.get("szie") or ""
         size = int(wanted) if wanted.isascii() and wanted.isdigit() else _USUAL
         size = max(_LEAST, min(size, _MOST[operation]))
-        page = queue.take(self.state.clock(), size)
-        return json({"status": "0", "balance": account.balance, "list": page})
+        now = self.state.clock()
+        items = queue.take(now, size)
+        if items:
+            self.state.pages.append(Page("tencent", account.name, operation, now, items))
+        return json({"status": "0", "balance": account.balance, "list": items})
 
     def hear(self, account: VendorAccount, heard: Sequence[Heard]) -> None:
         items = [

@@ -34,11 +34,10 @@ class Due(NamedTuple):
 
 def dues(sent: Sent, fate: Fate, order: Order, state: State) -> list[Due]:
     """Return the reports of one message."""
-    now, settings = state.clock(), state.settings
-    early = fate.timing is Timing.EARLY
+    now, early = state.clock(), fate.timing is Timing.EARLY
     return [
         Due(early, after, _item(sent, order.state or states.TENCENT[said], now + after))
-        for after, said in fate.reports(settings.report_delay, settings.late)
+        for after, said in state.reports(sent.number, fate)
     ]
 
 

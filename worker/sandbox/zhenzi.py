@@ -89,7 +89,7 @@ class Zhenzi(Dialect):
             return refusal
         entry = self._take(account, form, text, ends(fate.ending, order))
         if entry.message_id:
-            self._report(account, entry.message_id, fate, order)
+            self._report(account, entry, fate, order)
         return _yes("发送成功")
 
     def _problem(self, account: VendorAccount, form: Any, text: str) -> int:
@@ -134,11 +134,10 @@ class Zhenzi(Dialect):
             state.remember(form["appId"], entry)
         return entry
 
-    def _report(self, account: VendorAccount, message_id: str, fate: Fate, order: Order) -> None:
-        settings = self.state.settings
-        for after, ending in fate.reports(settings.report_delay, settings.late):
+    def _report(self, account: VendorAccount, entry: Entry, fate: Fate, order: Order) -> None:
+        for after, ending in self.state.reports(entry.number, fate):
             status = order.state or ("success" if ending is Ending.DELIVERED else "fail")
-            form = {"messageId": message_id, "status": status}
+            form = {"messageId": entry.message_id, "status": status}
             push = Push(vendor="zhenzi", account=account.name, kind="report", form=form)
             if fate.timing is Timing.EARLY:
                 order.early.append(push)
