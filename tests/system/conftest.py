@@ -1,9 +1,12 @@
 """A stack: the Procfile's real processes, a server and the sandbox, and what handsets got."""
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,6 +43,17 @@ def figures(text: str) -> None:
     sys.stdout.write(f"\n{text}\n")
 
 
+def kept_port() -> int:
+    """Return a free port that no outgoing connection is given while nobody listens there."""
+    told = Path("/proc/sys/net/ipv4/ip_local_port_range")  # Linux; others begin above 32768
+    least = int(told.read_text().split()[0]) if told.exists() else 32_768
+    for port in random.sample(range(10_000, least), 100):
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free")
+
+
 class Stack:
     """Everything real, on loopback. Processes are named as in the Procfile.
 
@@ -58,6 +72,7 @@ class Stack:
     ) -> None:
         self.folder, self.server, self.url = folder, server, url or server.url
         self.sandbox = f"http://127.0.0.1:{free_port()}"
+        self.gateway = f"http://127.0.0.1:{kept_port()}"  #: where a test may start one
         self.config = folder / "xinshi.toml"
         self.config.touch(mode=0o600)
         text = example_config(self.sandbox, self.url) + extra

@@ -1,155 +1,185 @@
-"""What comes back, with the real processes: every handset's fate is our status in the end."""
+"""What comes back, with the real processes: every handset's fate is our status in the end.
 
-import json
+Tencent's reports and replies are polled, ChuangRui's are pushed to our gateway. They come late,
+before the answer, twice and in any order, while workers, beat and gateway are killed.
+"""
+
+import random
 import signal
-from collections import Counter
-from collections.abc import Callable
-from typing import Any
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
 from worker.contract import keys
-from worker.contract.record import Record, steps
 from worker.contract.status import Status
+from worker.sandbox.endings import Ending
 
-from .conftest import Stack
+from .books import BARRED, Books, numbers, spool, was_lost, was_resent
+from .conftest import Stack, figures
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
-
+#: Some at once only, so that a kill finds messages before, in and after their submit.
 SETTINGS = """
 [worker]
-grace = "1s"
+grace = "2s"
 
 [vendors.tencent.timeouts]
-connect = 1.0
-total = 2.0
+total = 3.0
+
+[vendors.chuangrui.timeouts]
+total = 3.0
+
+[vendors.tencent.limits]
+concurrency = 40
+
+[vendors.chuangrui.limits]
+concurrency = 40
 
 [streams.marketing]
 quiet_hours = ""
 """
-ENDINGS = {  # what the sandbox did with a message -> what we must say of it
-    "delivered": Status.DELIVERED,
-    "undelivered": Status.UNDELIVERED,
-    "expired": Status.UNDELIVERED,
-    "refused": Status.REJECTED,
-    "review": Status.REJECTED,
-    "busy": Status.UNDELIVERED,
-    "network": Status.UNDELIVERED,
-    "unknown": Status.SUBMITTED,
-    "barred-by-customer": Status.REJECTED,
-    "barred-by-channel": Status.REJECTED,
-    "blacklisted": Status.REJECTED,
-}
-REPLIES = ("TD", "退订。", "ｔ", "好的")  # three opt-outs and none
-FIRST = 50
-NEVER, CHANGED = "9007", "9011"  # no report; undelivered, then delivered
-FATES = (
-    *("9000", "9001", "9002", "9003", "9005", "9006", NEVER, "9008", "9009", "9010", CHANGED),
-    *("9201", "9202"),
-)
+#: Pushes are tried for two minutes: longer than a gateway is away here.
+RULES = {"latency": 0.2, "late": 4.0, "push_attempts": 10, "push_pause": 0.25}
+OPT_OUTS = ("T", "退订", "ＴＤ", "td。", "退訂", " ｔ ")
+REPLIES = ("好的", "Today 到吗？", "请勿退订")
 
 
-def _numbers() -> list[str]:
-    plain = [f"1390000{place:04d}" for place in range(200)]
-    return plain + [f"13{head:05d}{fate}" for head in range(80_000, 80_012) for fate in FATES]
+@dataclass(slots=True)
+class Victims:
+    """The processes that are killed, each started again."""
+
+    stack: Stack
+    env: dict[str, str]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str) -> None:
+        self.running[name] = self.stack.start(name, **self.env)
+
+    def kill(self, name: str) -> None:
+        self.stack.stop(self.running[name], signal.SIGKILL)
 
 
-def _send(stack: Stack, numbers: list[str]) -> list[str]:
-    return stack.client.send_many(
-        {"to": number, "text": "您的订单已发货", "account": "tencent"} for number in numbers
+def _texts(chance: random.Random, sent: Sequence[str]) -> dict[str, str]:
+    """Return what some of the handsets reply, opt-outs and others by turns."""
+    repliers = chance.sample(sent, min(len(sent), 12))
+    words = [chance.choice(OPT_OUTS if place % 2 else REPLIES) for place in range(len(repliers))]
+    return dict(zip(repliers, words, strict=True))
+
+
+def _prove(stack: Stack, count: int, order: Sequence[str], chance: random.Random) -> None:
+    """Send ``count`` messages under the kills in ``order``, and compare the books."""
+    begun = time.monotonic()
+    books = Books(stack)
+    victims = Victims(stack, {"GATEWAY_LISTEN": stack.gateway.removeprefix("http://")})
+    for name in ("worker", "beat", "gateway"):
+        victims.start(name)
+    everyone = numbers(count)
+    step = -(-count // len(order))
+    for place, name in enumerate(order):
+        books.send(everyone[place * step :][:step])
+        stack.more_taken(chance.randrange(1, step // 2))
+        books.reply(_texts(chance, [*books.ids][place * step :]))
+        time.sleep(0.3 * chance.random())  # a random moment, with submits on their way for most
+        victims.kill(name)
+        books.kills += name == "worker"
+        if name == "gateway":
+            time.sleep(2 * chance.random())  # pushes meet nobody
+        victims.start(name)
+    stack.until("nothing is on its way any more", books.settled, patience=240)
+
+    cut_off = stack.logs("worker").count("poll.failed")
+    lost = books.lost(cut_off)
+    assert stack.ask("/_sandbox/pushes?limit=1")["lost"] == 0
+    assert spool(stack) == (0, 0, 0)
+    assert not any(map(was_resent, books.records().values())), "submitted again without proof"
+    gone = _opted_out(books, cut_off)
+    _suppressed(books, gone)
+    figures(
+        f"{count} messages, {len(books.replies)} replies, {len(order)} kills, "
+        f"{time.monotonic() - begun:.0f} s: {_summary(books, len(lost))}"
     )
 
 
-def _expected(number: str, ending: str, *, lost: bool) -> Status:
-    if number.endswith(NEVER):
-        return Status.UNKNOWN if lost else Status.SUBMITTED
-    if number.endswith(CHANGED):
-        return Status.UNDELIVERED  # statuses go forward only: the first final report counts
-    return ENDINGS[ending]
+def _opted_out(books: Books, cut_off: int) -> list[str]:
+    """Check the replies, and return the numbers that opted out."""
+    letters = books.letters(cut_off)
+    gone = {letter["sender"][3:] for letter in letters if letter["text"] in OPT_OUTS}
+    assert all(letter["opted_out"] == (letter["text"] in OPT_OUTS) for letter in letters)
+    assert all(
+        letter["message_id"] in ("", books.ids[letter["sender"][3:]]) for letter in letters
+    ), "a reply to another one's message"
+    # All marketing, where the reply came before the answer that told what it is a reply to.
+    redis = books.stack.store.redis
+    lists = [redis.smembers(f"{keys.SUPPRESSED}{scope}") for scope in ("all", "sign:信使")]
+    assert lists[0] | lists[1] == {each.encode() for each in gone}
+    return sorted(gone)
 
 
-def _was_lost(record: Record) -> bool:
-    return any(step.event == Status.UNKNOWN for step in steps(record))
+def _suppressed(books: Books, gone: list[str]) -> None:
+    """No advert leaves for who opted out or is barred; a notice, and others' adverts, do."""
+    stack, ledger, untold = books.stack, books.ledger(), books.untold()
+    barred = [each for each, ending in ledger.items() if ending in BARRED and each not in untold]
+    free = next(each for each in ledger if ledger[each] is Ending.DELIVERED and each not in gone)
+    before = stack.taken()
+    adverts = [_advert(books, each) for each in gone + barred]
+    stack.until(
+        "adverts are suppressed",
+        lambda: {each.status for each in stack.records(adverts)} == {Status.SUPPRESSED},
+    )
+    assert stack.taken() == before, "a vendor was asked to carry an advert"
+    wanted = [_advert(books, free), stack.client.send(gone[0], "您的订单已签收", account="tencent")]
+    stack.until("what is wanted goes on", stack.submitted(wanted))
 
 
-def _ledger(stack: Stack) -> dict[str, str]:
-    taken = stack.ask("/_sandbox/ledger?vendor=tencent")["messages"]
-    counts = Counter(entry["number"] for entry in taken)
-    assert set(counts.values()) == {1}, "a handset got a message twice"
-    return {entry["number"]: entry["ending"] for entry in taken}
+def _advert(books: Books, to: str) -> str:
+    return books.stack.client.send(
+        to, "大促销，回T退订", stream="marketing", account=books.accounts[to]
+    )
 
 
-def _spool(stack: Stack) -> tuple[Any, ...]:
-    redis = stack.store.redis
-    pending = redis.xpending(keys.SPOOL, "parsers") if redis.exists(keys.SPOOL) else {}
-    return redis.xlen(keys.SPOOL), dict(pending).get("pending", 0), redis.xlen(keys.UNREADABLE)
+def _summary(books: Books, lost: int) -> str:
+    records = books.records().values()
+    pushes = books.stack.ask("/_sandbox/pushes")
+    again = sum(push["attempts"] > 1 for push in pushes["pushes"])
+    pages = len(books.pages("report"))
+    return (
+        f"{sum(map(was_lost, records))} answers lost, {pages} pages polled, {pushes['acked']} "
+        f"pushes ({again} of the latest again), {lost} without their report"
+    )
 
 
+def _make(make_stack: Callable[..., Stack], **rules: float) -> Stack:
+    stack = make_stack(SETTINGS)
+    stack.ask(
+        "/_sandbox/settings", method="PUT", body={**RULES, **rules, "callback": stack.gateway}
+    )
+    return stack
+
+
+@pytest.mark.system
+@pytest.mark.timeout(420)
 def test_every_handsets_fate_is_our_status_in_the_end_whoever_is_killed(
     make_stack: Callable[..., Stack],
 ) -> None:
-    stack = make_stack(SETTINGS)
-    stack.ask(
-        "/_sandbox/settings", method="PUT", body={"report_delay": 1.0, "late": 3.0, "latency": 0.05}
-    )
-    numbers = _numbers()
-    stack.start("beat")
-    worker = stack.start("worker")
-    first = _send(stack, numbers[:FIRST])
-    stack.until("the first are answered", stack.settled(first))
-    ids = first + _send(stack, numbers[FIRST:])
-    stack.until("more are with the vendor", lambda: stack.taken() > FIRST)
-
-    stack.stop(worker, signal.SIGKILL)
-    gone = numbers[:3]
-    replies = [
-        {"number": number, "text": text, "vendor": "tencent"}
-        for number, text in zip(numbers, REPLIES, strict=False)
-    ]
-    stack.ask("/_sandbox/mo", method="POST", body=replies)
-    stack.start("worker")
-
-    def ended() -> bool:
-        states = dict(zip(numbers, stack.records(ids), strict=True))
-        fates = _ledger(stack)
-        return len(fates) >= stack.taken() and all(
-            states[number].status
-            is _expected(number, fates[number], lost=_was_lost(states[number]))
-            if number in fates
-            else states[number].status is Status.UNKNOWN  # killed before a byte left
-            for number in numbers
-        )
-
-    stack.until("every status is its handset's fate", ended)
-    stack.until("the spool is empty", lambda: _spool(stack) == (0, 0, 0))
-
-    fates, records = _ledger(stack), stack.records(ids)
-    taken = [record for record in records if record.to[3:] in fates]
-    assert {record.attempt for record in records} == {1}, "something was submitted again"
-    assert {record.status for record in taken} >= set(ENDINGS.values())
-    assert any(map(_was_lost, records)), "the kill hit nothing in flight: the test shows little"
-    _replies_and_opt_outs(stack, gone)
+    """The worker goes before the first report: a page in a dead parser's hands waits a minute."""
+    stack = _make(make_stack, report_delay=4.0, report_spread=2.0)
+    seed = random.randrange(10**6)
+    figures(f"seed {seed}")
+    _prove(stack, 1000, ["worker", "gateway", "beat", "gateway"], random.Random(seed))
 
 
-def _replies_and_opt_outs(stack: Stack, gone: list[str]) -> None:
-    entries: Any = stack.store.redis.xrange(keys.INBOUND)
-    letters = [json.loads(fields[b"letter"]) for _, fields in entries]
-    assert sorted(letter["text"] for letter in letters) == sorted(REPLIES)
-    assert all(letter["message_id"] for letter in letters), "a reply to none of our messages"
-    suppressed = stack.store.redis.smembers(f"{keys.SUPPRESSED}all")
-    assert suppressed == {number.encode() for number in gone}
-
-    before = stack.taken()
-    adverts = [
-        stack.client.send(number, "大促销，回T退订", stream="marketing", account="tencent")
-        for number in gone
-    ]
-    wanted = stack.client.send(gone[0], "您的订单已签收", account="tencent")
-    stack.until(
-        "adverts are suppressed and the notice is delivered",
-        lambda: (
-            [record.status for record in stack.records([*adverts, wanted])]
-            == [Status.SUPPRESSED] * 3 + [Status.DELIVERED]
-        ),
-    )
-    assert stack.taken() == before + 1, "a vendor was asked to carry an advert"
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+def test_five_thousand_fates_under_kills_at_random(make_stack: Callable[..., Stack]) -> None:
+    stack = _make(make_stack, report_delay=1.0, report_spread=2.0)
+    seed = random.randrange(10**6)
+    figures(f"seed {seed}")
+    chance = random.Random(seed)
+    slow = {"kind": "delay", "vendor": "tencent", "seconds": 1.0}  # kills find pages on their way
+    polls = [slow | {"operation": kind} for kind in ("report", "inbound")]
+    stack.ask("/_sandbox/faults", method="PUT", body=polls)
+    order = ["worker", "gateway", "gateway", "beat"] * 6
+    chance.shuffle(order)
+    _prove(stack, 5000, order, chance)
