@@ -4,8 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCKING := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock'
+TOOLS := $(VENV)/tools
 
-.PHONY: help install demo dev test lint types imports unit system chaos bench clean
+.PHONY: help install demo dev test lint types imports unit system review chaos browser bench lock audit clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +27,7 @@ demo: $(STAMP)  ## one message through each vendor and a burst of 1,000, against
 dev: $(STAMP)  ## the same, and keep everything running
 	$(BIN)/xinshi demo --keep
 
-test: lint types imports unit system  ## all checks and tests
+test: lint types imports unit system review  ## all checks and tests
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -44,6 +47,32 @@ system: $(STAMP)  ## the tests that start the real processes
 
 chaos: $(STAMP)  ## the same for minutes: kills, outages, failovers, every fault; prints its figures
 	$(BIN)/pytest -m chaos -s
+
+review: $(STAMP)  ## what the image installs: exact pins, hashes, licences
+	$(BIN)/python -m tests.deploy.review
+
+audit: $(STAMP) $(TOOLS)  ## the same, and known vulnerabilities; needs the network
+	$(BIN)/python -m tests.deploy.review --audit $(TOOLS)/bin/pip-audit
+
+$(TOOLS): | $(STAMP)
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check uv pip-audit
+
+lock: $(STAMP) $(TOOLS)  ## deploy/*.lock anew from pyproject.toml: the newest versions, with hashes
+	$(TOOLS)/bin/uv pip compile $(LOCKING) --extra worker --extra gateway --extra flower \
+		pyproject.toml --output-file deploy/requirements.lock
+	$(BIN)/python -m tests.deploy.review --build-requires | $(TOOLS)/bin/uv pip compile $(LOCKING) - \
+		--output-file deploy/build.lock
+
+browser:  ## Chromium for the tests of the sandbox's page, which are skipped without it
+	@test -x /usr/bin/chromium || \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+		echo "install Chromium as /usr/bin/chromium; on Debian: sudo apt-get install chromium" >&2; \
+		exit 1; \
+	fi
 
 bench: $(STAMP)  ## submit rate beside a bare loop, in one run
 	$(BIN)/xinshi bench

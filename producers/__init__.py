@@ -3,6 +3,7 @@
 Neither Celery nor aiohttp is loaded by it.
 """
 
+from producers import webhooks
 from producers.client import AsyncClient, Client
 from producers.life import Life
 from producers.snapshot import Snapshot
@@ -13,8 +14,10 @@ from worker.contract.errors import (
     NotFoundError,
     SettingsError,
     StoreError,
+    WebhookError,
     XinshiError,
 )
+from worker.contract.happenings import Event
 from worker.contract.message import Message
 from worker.contract.status import Status, Stream
 
@@ -23,6 +26,7 @@ __all__ = [
     "BatchError",
     "Client",
     "ConflictError",
+    "Event",
     "Life",
     "Message",
     "MessageError",
@@ -32,5 +36,7 @@ __all__ = [
     "Status",
     "StoreError",
     "Stream",
+    "WebhookError",
     "XinshiError",
+    "webhooks",
 ]

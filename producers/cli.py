@@ -15,6 +15,7 @@ from producers.commands.bench import bench
 from producers.commands.dead import dead
 from producers.commands.demo import demo
 from producers.commands.doctor import doctor
+from producers.commands.events import events
 from producers.commands.explain import explain
 from producers.commands.failure import BAD_INPUT, FAILED, INTERRUPTED, WORKED, Failure, complain
 from producers.commands.gateway import gateway
@@ -26,6 +27,7 @@ from producers.commands.send import send
 from producers.commands.spool import spool
 from producers.commands.suppression import suppression
 from producers.commands.vendors import vendors
+from producers.commands.webhooks import webhooks
 from worker import __version__
 from worker.contract.errors import MessageError, SettingsError, XinshiError
 
@@ -68,8 +70,8 @@ def command(context: click.Context, config: str | None, redis_url: str | None) -
 
 
 _COMMANDS = (
-    *(send, status, explain, cancel, dead, inbound, suppression, vendors, balances),
-    *(doctor, spool, gateway, sandbox, demo, bench),
+    *(send, status, explain, cancel, dead, events, inbound, suppression, vendors, balances),
+    *(doctor, spool, webhooks, gateway, sandbox, demo, bench),
 )
 for each in _COMMANDS:
     command.add_command(each)

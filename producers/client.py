@@ -1,18 +1,21 @@
 """Client and AsyncClient: enqueue messages, ask what became of them, take them back."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from producers.diversion import Diversion, current
+from producers.following import Listening, follow, follow_async
 from producers.ids import new_id
 from producers.intake import Batch, Intake
 from producers.life import Life
 from producers.snapshot import Snapshot, unreported
 from worker import vendors
 from worker.contract import settings as reading
-from worker.contract.errors import ConflictError, NotFoundError
+from worker.contract.errors import ConflictError, NotFoundError, StoreError
+from worker.contract.happenings import Event
 from worker.contract.message import Message
 from worker.contract.record import Record
 from worker.contract.settings import Settings
@@ -21,11 +24,13 @@ from worker.store import acts, care
 from worker.store.acts import Accepted, Act, Entry
 from worker.store.care import Circumstances
 from worker.store.client import AsyncStore, Store
+from worker.store.consumer import Start
 
+T = TypeVar("T")
 _CHUNK = 500  # messages an accept carries: some milliseconds of Redis's one thread
 
 
-def _now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -37,14 +42,17 @@ class _Client:
         redis_url: str | None = None,
         config: str | Path | Settings | None = None,
         *,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = new_id,
+        diversion: Diversion | None = None,
     ) -> None:
         """Read the settings; raise SettingsError.
 
         ``redis_url`` wins over the file and the environment; ``config`` is the path of an
-        xinshi.toml (default: XINSHI_CONFIG, then ./xinshi.toml if it is there).
+        xinshi.toml (default: XINSHI_CONFIG, then ./xinshi.toml if it is there). ``diversion`` is
+        asked instead of Redis, whatever else is diverted (see producers.testing).
         """
+        self._diversion = diversion
         if isinstance(config, Settings):
             self.settings = config
             url = redis_url or config.redis_url
@@ -56,12 +64,23 @@ class _Client:
         self._clock = clock
         self._intake = Intake(self.settings, self._vendors, clock=clock, new_id=new_id)
 
+    def _elsewhere(self) -> Diversion | None:
+        return self._diversion or current()
+
     def _accept(self, entries: list[Entry]) -> Act[list[Accepted]]:
         store = self.settings.store
         return acts.accept(entries, retention=store.retention, idempotency=store.idempotency)
 
     def _explain(self, message_id: str) -> Act[Circumstances | None]:
         return care.explain(_asked(message_id), tuple(self.settings.vendors))
+
+    def _listening(
+        self, group: str, types: Collection[str] | None, start: Start, wait: float | None
+    ) -> Listening:
+        if self._elsewhere():
+            raise StoreError("this client is diverted from Redis, where the events are")
+        timeout = self.settings.store.timeout
+        return Listening(group, types=types, start=start, wait=wait, timeout=timeout)
 
     def _snapshot(self, message_id: str, found: list[Record | None]) -> Snapshot:
         (record,) = found
@@ -145,7 +164,7 @@ class Client(_Client):
             validity=validity,
             tag=tag,
         )
-        answers = self._store.run(self._accept([self._intake.entry(message)]))
+        answers = self._run(self._accept([self._intake.entry(message)]))
         return _one(answers[0])
 
     def send_many(self, messages: Iterable[Message | Mapping[str, Any]]) -> list[str]:
@@ -158,24 +177,49 @@ class Client(_Client):
         for first in range(0, len(batch.entries), _CHUNK):
             chunk = batch.entries[first : first + _CHUNK]
             with batch.known():
-                answers = self._store.run(self._accept(chunk))
+                answers = self._run(self._accept(chunk))
             batch.note(first, answers)
         return batch.result()
 
     def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; raise NotFoundError."""
-        return self._snapshot(message_id, self._store.run(acts.find([_asked(message_id)])))
+        return self._snapshot(message_id, self._run(acts.find([_asked(message_id)])))
 
     def explain(self, message_id: str) -> Life:
         """Return every step of a message and what comes next; raise NotFoundError."""
-        return self._life(message_id, self._store.run(self._explain(message_id)))
+        return self._life(message_id, self._run(self._explain(message_id)))
 
     def cancel(self, message_id: str) -> bool:
         """Take a message back; False where a vendor was asked already. Raises NotFoundError."""
-        done, status = self._store.run(acts.cancel(_asked(message_id)))
+        done, status = self._run(acts.cancel(_asked(message_id)))
         if status is None:
             raise NotFoundError(message_id)
         return done
+
+    def events(
+        self,
+        group: str = "app",
+        *,
+        types: Collection[str] | None = None,
+        start: Start = "oldest",
+        wait: float | None = None,
+    ) -> Iterator[Event]:
+        """Return an iterator over what happens; each event comes to one consumer of its group.
+
+        An event is done with when the next one is asked for. What is in hand when the loop ends
+        otherwise (break, an error), or for longer than a minute, comes again: at least once. The
+        first one who names a ``group`` creates it, from the oldest event on or for those to come
+        (``start``). Events of other ``types`` than those given are passed over for the whole group.
+
+        It waits for events for ever, or ends after ``wait`` seconds without one. It outlives a
+        server that restarts; StoreError is raised only where Redis never answered, refuses the
+        command, or is away when ``wait`` is over. ValueError names a bad argument.
+        """
+        return follow(self._store, self._listening(group, types, start, wait))
+
+    def _run(self, act: Act[T]) -> T:
+        elsewhere = self._elsewhere()
+        return elsewhere.run(act, self.settings) if elsewhere else self._store.run(act)
 
     def close(self) -> None:
         self._store.close()
@@ -234,7 +278,7 @@ class AsyncClient(_Client):
             validity=validity,
             tag=tag,
         )
-        answers = await self._store.run(self._accept([self._intake.entry(message)]))
+        answers = await self._run(self._accept([self._intake.entry(message)]))
         return _one(answers[0])
 
     async def send_many(self, messages: Iterable[Message | Mapping[str, Any]]) -> list[str]:
@@ -243,24 +287,43 @@ class AsyncClient(_Client):
         for first in range(0, len(batch.entries), _CHUNK):
             chunk = batch.entries[first : first + _CHUNK]
             with batch.known():
-                answers = await self._store.run(self._accept(chunk))
+                answers = await self._run(self._accept(chunk))
             batch.note(first, answers)
         return batch.result()
 
     async def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; see Client.status."""
-        return self._snapshot(message_id, await self._store.run(acts.find([_asked(message_id)])))
+        return self._snapshot(message_id, await self._run(acts.find([_asked(message_id)])))
 
     async def explain(self, message_id: str) -> Life:
         """Return every step of a message; see Client.explain."""
-        return self._life(message_id, await self._store.run(self._explain(message_id)))
+        return self._life(message_id, await self._run(self._explain(message_id)))
 
     async def cancel(self, message_id: str) -> bool:
         """Take a message back; see Client.cancel."""
-        done, status = await self._store.run(acts.cancel(_asked(message_id)))
+        done, status = await self._run(acts.cancel(_asked(message_id)))
         if status is None:
             raise NotFoundError(message_id)
         return done
+
+    def events(
+        self,
+        group: str = "app",
+        *,
+        types: Collection[str] | None = None,
+        start: Start = "oldest",
+        wait: float | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Return an async iterator over what happens; see Client.events.
+
+        Leave it with ``aclose`` (``contextlib.aclosing`` does it): then what is in hand comes to
+        another consumer at once.
+        """
+        return follow_async(self._store, self._listening(group, types, start, wait))
+
+    async def _run(self, act: Act[T]) -> T:
+        elsewhere = self._elsewhere()
+        return elsewhere.run(act, self.settings) if elsewhere else await self._store.run(act)
 
     async def close(self) -> None:
         await self._store.close()

@@ -216,7 +216,7 @@ Everything keeps running; Ctrl-C ends it.
 
   config    {places.config}
   Redis     {places.redis_url}
-  sandbox   {places.sandbox}/_sandbox   (what it is; /_sandbox/ledger: what each handset got)
+  sandbox   {places.sandbox}/   (a page: what each handset got)
   gateway   {places.gateway}   (API key: sandbox-api-key)
   Flower    {places.flower}
   logs      {places.folder}/*.log

@@ -146,7 +146,9 @@ def _suppressed(step: records.Step, _: str) -> str:
     return f"suppressed: {_words(step)}"
 
 
-def _submitted(step: records.Step, _: str) -> str:
+def _submitted(step: records.Step, before: str) -> str:
+    if before == Status.SUBMITTED:
+        return f"the report of {step.account} does not say how it ended{_said(step)}"
     return f"{step.account} took it{_said(step)}"
 
 

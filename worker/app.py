@@ -18,6 +18,9 @@ from worker.contract import jobs, settings
 from worker.contract.errors import SettingsError
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
+from worker.exposition import Exposition
+from worker.heartbeat import Heart
+from worker.metrics import By, Counts
 from worker.process import Process
 from worker.schedule import SCHEDULE, Ticks
 
@@ -103,6 +106,29 @@ def _start(**_: Any) -> None:
     if process is not None:
         atexit.register(_stop)
         process.start()
+
+
+@signals.worker_ready.connect  # its consumer begins; comes again when Redis was away
+def _appear(sender: Any, **_: Any) -> None:
+    if process is not None:
+        process.appear(sender.hostname, list(sender.app.amqp.queues.consume_from))
+
+
+@signals.heartbeat_sent.connect  # its consumer runs, and Redis is there
+def _consuming(**_: Any) -> None:
+    if process is not None:
+        process.consuming()
+
+
+@signals.beat_init.connect
+def _beating(sender: Any, **_: Any) -> None:
+    sender.scheduler.counts = counts = Counts()
+    Exposition(counts, By.BEAT).start(SETTINGS.metrics.listen)
+    if SETTINGS.worker.heartbeat:
+        try:
+            sender.scheduler.heart = Heart(SETTINGS.worker.heartbeat)
+        except SettingsError as error:
+            sys.exit(f"xinshi: {error}")
 
 
 @signals.worker_shutting_down.connect

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from worker.alarms import Alarms
+from worker.balances import Hints
 from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.store import care
@@ -38,18 +40,23 @@ class Care:
         self._breaker = settings.breaker
         self._store = store
         self._failures = dict.fromkeys(settings.vendors, 0)
+        self._alarms = Alarms(settings, store)
+        self._hints = Hints(store)
         self._writing: set[asyncio.Task[None]] = set()
         self._tripping: set[tuple[str, bool]] = set()  # trips on their way; True: of a probe only
 
     def note(self, account: str, submissions: Sequence[Submission], began: int) -> None:
         """Take one call's outcomes into account; ``began``: when it was claimed, ms since 1970."""
+        self._hints.note(account, submissions[0].left)
         submission = min(submissions, key=_weight)
         outcome = submission.outcome
         if outcome not in _FAILURES:
             self._failures[account] = 0
         if outcome is Outcome.SUSPENDED:
             why = submission.reason or "suspended"
-            self._trip(account, self._breaker.suspended, why, began)
+            drained = submission.drained
+            code = submission.code
+            self._trip(account, self._breaker.suspended, why, began, code=code, drained=drained)
         elif outcome in _FAILURES:
             self._failures[account] += 1
             in_a_row = self._failures[account] >= self._breaker.failures
@@ -59,16 +66,28 @@ class Care:
             self._write(self._slow(account, began))
 
     def _trip(
-        self, account: str, seconds: float, why: str, began: int, *, only_probe: bool = False
+        self,
+        account: str,
+        seconds: float,
+        why: str,
+        began: int,
+        *,
+        only_probe: bool = False,
+        code: str | None = None,
+        drained: bool = False,
     ) -> None:
         trip = (account, only_probe)
         if trip not in self._tripping:
             self._tripping.add(trip)
             longest = self._breaker.longest
-            act = care.trip(account, seconds, longest, why, began=began, only_probe=only_probe)
-            self._write(self._carry_out_trip(trip, act, why))
+            act = care.trip(
+                account, seconds, longest, why, began=began, only_probe=only_probe, code=code
+            )
+            self._write(self._carry_out_trip(trip, act, why, drained=drained))
 
-    async def _carry_out_trip(self, trip: tuple[str, bool], act: Act[int], why: str) -> None:
+    async def _carry_out_trip(
+        self, trip: tuple[str, bool], act: Act[int], why: str, *, drained: bool
+    ) -> None:
         account, _ = trip
         try:
             until = await self._run(act)
@@ -77,6 +96,14 @@ class Care:
         if until:
             self._failures[account] = 0  # from here on it is probed
             log.error("account.suspended", account=account, reason=why, until_ms=until)
+            if drained:
+                await self._alarm(account)
+
+    async def _alarm(self, account: str) -> None:
+        try:
+            await self._alarms.empty(account)
+        except StoreError as error:  # the next probe that fails says it again
+            log.warning("store.lost", act="alarm", error=str(error))
 
     async def _slow(self, account: str, began: int) -> None:
         if limit := await self._run(care.slow(account, began)):

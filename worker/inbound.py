@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from worker.contract.events import Inbound
+from worker.contract.suppression import OptOut
 from worker.store.arrivals import Heard
 from worker.store.inbox import Letter
 
@@ -28,8 +29,11 @@ def opts_out(text: str) -> bool:
     return _NOISE.sub("", plain).upper() in _OPT_OUT
 
 
-def arrival(account: str, inbound: Inbound) -> Heard:
-    """Return an inbound message for the store."""
+def arrival(account: str, inbound: Inbound, opt_out: OptOut, signature: str = "") -> Heard:
+    """Return an inbound message for the store.
+
+    ``opt_out``: how far one reaches; ``signature``: the account's own, of messages without one.
+    """
     out = opts_out(inbound.text)
     at = int(inbound.at.timestamp() * 1000) if inbound.at else 0
     # The vendor's id alone would not do: nothing says that it is another one for each reply.
@@ -37,7 +41,8 @@ def arrival(account: str, inbound: Inbound) -> Heard:
     mark = hashlib.blake2b("\n".join(said).encode(errors="replace"), digest_size=12).hexdigest()
     return Heard(
         mark=mark,
-        suppress="all" if out else "",
+        suppress=opt_out if out else "",
+        signature=signature,
         letter=Letter(
             account=account,
             sender=inbound.sender,

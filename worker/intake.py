@@ -12,10 +12,11 @@ from typing import TypeVar
 
 import structlog
 
-from worker import inbound, reports
+from worker import inbound, limits, reports
 from worker.contract.events import DeliveryReport, Raw
 from worker.contract.settings import Settings
 from worker.contract.status import Status
+from worker.metrics import PAGES, Counts
 from worker.store import acts, arrivals
 from worker.store.arrivals import Report
 from worker.store.client import AsyncStore
@@ -49,12 +50,15 @@ class Intake:
         transport: Transport,
         *,
         spool: Spool | None = None,
+        metrics: Counts | None = None,
     ) -> None:
         self._settings = settings
         self._vendors = vendors
         self._store = store
         self._transport = transport
         self._spool = spool or Spool(store)
+        self._brands = limits.brands(settings)
+        self._metrics = metrics or Counts()
 
     async def round(self) -> int:
         """Parse what is spooled; returns how many pages."""
@@ -73,7 +77,9 @@ class Intake:
             return
         counts = Counter[str]()
         heard, why = _read(vendor.inbound, page.raw)
-        await self._hear(page, [inbound.arrival(page.account, each) for each in heard], counts)
+        reach, own = self._settings.suppression.opt_out, vendor.own_signature()
+        letters = [inbound.arrival(page.account, each, reach, own) for each in heard]
+        await self._hear(page, letters, counts)
         found, also = _read(vendor.reports, page.raw)
         await self._settle(vendor, page, [each for each in found if not each.hint], counts)
         try:
@@ -89,15 +95,16 @@ class Intake:
             await self._aside(page, why or also)
         else:
             await self._spool.done(page)
+            self._metrics.add(PAGES, page.account, "parsed")
 
     async def _hear(
         self, page: Page, letters: Sequence[arrivals.Heard], counts: Counter[str]
     ) -> None:
         for first in range(0, len(letters), _ITEMS):
             part = letters[first : first + _ITEMS]
-            news = await self._store.run(
-                arrivals.inbound(part, memory=self._settings.store.reports)
-            )
+            memory = self._settings.store.reports
+            act = arrivals.inbound(part, memory=memory, brands=self._brands)
+            news = await self._store.run(act)
             counts["inbound"] += sum(news)
             for letter in part:
                 if letter.suppress:
@@ -113,7 +120,11 @@ class Intake:
 
     async def _write(self, items: Sequence[Report], counts: Counter[str]) -> None:
         act = arrivals.report(items, memory=self._settings.store.reports)
-        counts.update(verdict for verdict, _ in await self._store.run(act))
+        answers = await self._store.run(act)
+        for item, told in zip(items, answers, strict=True):
+            counts[told.verdict] += 1
+            taken = told.seconds if told.verdict == "applied" else None
+            self._metrics.reported(item.account, item.status, told.verdict, taken)
 
     async def _confirm(
         self,
@@ -150,6 +161,8 @@ class Intake:
 
     async def _aside(self, page: Page, why: str) -> None:
         await self._spool.unreadable(page, why)
+        known = page.account in self._vendors
+        self._metrics.add(PAGES, page.account if known else "unknown", "unreadable")
         log.error("intake.unreadable", account=page.account, kind=page.raw.kind, reason=why)
 
 

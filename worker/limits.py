@@ -7,6 +7,7 @@ import msgspec
 
 from worker.contract.durations import Window
 from worker.contract.record import Record
+from worker.contract.segments import signature_in
 from worker.contract.settings import Account, Settings, WorkerSettings
 from worker.contract.status import Stream
 from worker.vendors.base import Vendor
@@ -65,9 +66,16 @@ def pack(
                 "tag": _pairs(settings.brake.tag),
             },
             "suppress": stream is Stream.MARKETING,  # the others are exempt: wanted or asked for
+            "brands": brands(settings),
             "quiet": [quiet.begins, quiet.ends, int(own.spread * 1000)] if quiet else False,
         }
     )
+
+
+def brands(settings: Settings) -> dict[str, str]:
+    """Return the signatures that templates' texts themselves begin with, {placeholders} inside."""
+    found = {name: signature_in(template.text) for name, template in settings.templates.items()}
+    return {name: brand for name, brand in found.items() if brand}
 
 
 def carries(name: str, settings: Settings, vendor: Vendor, record: Record) -> bool:
@@ -99,6 +107,7 @@ def _account(name: str, settings: Settings, vendor: Vendor, share: float) -> dic
     per_second = account.limits.per_second or vendor.per_second
     return {
         "name": name,
+        "sign": vendor.own_signature(),
         "max_length": _longest(vendor),
         "templates_only": vendor.templates_only,
         "templates": _templates(name, settings),

@@ -2,10 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_EVERY = 0.5  # seconds between two looks at how late the loop is
 
 
 class Loop:
@@ -30,7 +34,11 @@ class Loop:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and wait, in the caller's thread, for its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        return self.begin(coroutine).result()
+
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine on the loop, and return what will have its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def soon(self, callback: Any, *args: Any) -> None:
         """Call a function on the loop soon; safe from a signal handler."""
@@ -41,3 +49,17 @@ class Loop:
         self._thread.join(5)
         if not self._thread.is_alive():
             self._loop.close()
+
+
+class Lag:
+    """How late a loop wakes whom it promised to wake: what a busy or blocked one shows first."""
+
+    def __init__(self, note: Callable[[float], None]) -> None:
+        self._note = note
+
+    async def run(self) -> None:
+        """Measure until cancelled; ``note`` is told the seconds."""
+        while True:
+            asked = time.monotonic() + _EVERY
+            await asyncio.sleep(_EVERY)
+            self._note(max(0.0, time.monotonic() - asked))

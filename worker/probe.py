@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from worker.alarms import Alarms
 from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.store import care
@@ -37,6 +38,7 @@ class Prober:
         self._vendors = vendors
         self._store = store
         self._transport = transport
+        self._alarms = Alarms(settings, store)
         self._busy = False
 
     async def round(self) -> int:
@@ -69,16 +71,19 @@ class Prober:
             await self._leave(state, str(error))
             return False
         if balance.amount <= 0 and not balance.postpaid:
-            await self._leave(state, "the balance is used up")
+            await self._leave(state, "the balance is used up", empty=True)
             return False
         mended = await self._store.run(care.mend(state.name, believed=_BELIEVED))
         if mended:
             log.warning("account.mended", account=state.name)
         return mended
 
-    async def _leave(self, state: AccountState, why: str) -> None:
+    async def _leave(self, state: AccountState, why: str, *, empty: bool = False) -> None:
         """Leave it alone for longer, once its time is over."""
         breaker = self._settings.breaker
-        act = care.trip(state.name, breaker.suspended, breaker.longest, why[:120])
+        code = "" if empty else None  # its vendor says that nothing is left: it is unusable
+        act = care.trip(state.name, breaker.suspended, breaker.longest, why[:120], code=code)
         if await self._store.run(act):
             log.error("account.suspended", account=state.name, reason=why)
+            if empty:
+                await self._alarms.empty(state.name)

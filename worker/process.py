@@ -2,35 +2,57 @@
 
 import asyncio
 import contextlib
+import gc
+import os
 import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
 
 import structlog
 
-from worker import vendors
+from worker import __version__, vendors
+from worker.balances import Balances
+from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
+from worker.exposition import Exposition
+from worker.heartbeat import Heart
 from worker.intake import Intake
-from worker.loop import Loop
+from worker.loop import Lag, Loop
+from worker.metrics import LOST, By, Counts
+from worker.notify.notifier import Notifier
 from worker.polls import Poller
+from worker.presence import Presence
 from worker.probe import Prober
+from worker.pulse import Pulse
 from worker.pump import Pump
 from worker.resolve import Resolver
+from worker.staleness import Staleness
 from worker.store import acts
 from worker.store.acts import Released, Swept
 from worker.store.client import AsyncStore
+from worker.store.presence import Vitals
 from worker.transport import Transport
 
 log = structlog.get_logger("xinshi.process")
 
 _RELEASE, _SWEEP = 1000, 1000  # messages a call: some ms of Redis's one thread
 _ROUNDS = 50  # calls of one tick; the next comes in a second
+_AGAIN = 2.0  # seconds between two tries to write what is to be there from the start
+_COLLECTIONS = (20_000, 20, 50)
 _SETTLING = 10.0  # seconds that settling may take after the last answer, when the worker stops
 
 
 class Process:
     """Starts warm, so that the first message is as fast as the second; ends clean."""
+
+    _presence: Presence | None = None
+    _beating: Future[None]
+    _keeping: asyncio.Task[None]
+    _lagging: asyncio.Task[None]
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,17 +64,27 @@ class Process:
             timeout=settings.store.timeout,
             durability=settings.store.durability,
         )
+        heart = settings.worker.heartbeat
+        self._pulse = Pulse(Heart(heart), self._store) if heart else None
+        self._living: asyncio.Task[None] | None = None
         self._pump: Pump | None = None
+        self._counts = Counts()
+        self._exposition = Exposition(self._counts, By.WORKER)
         parts = (settings, self._vendors, self._store, self._transport)
         self._resolver = Resolver(*parts)
         self._prober = Prober(*parts)
         self._poller = Poller(*parts)
-        self._intake = Intake(*parts)
+        self._intake = Intake(*parts, metrics=self._counts)
+        self._notifier = Notifier(settings)
+        self._balances = Balances(*parts)
+        self._staleness = Staleness(settings, self._vendors, self._store)
 
     def start(self) -> None:
         """Start the loop and open what it needs."""
         self._loop.start()
         self._loop.run(self._open())
+        self._exposition.start(self._settings.metrics.listen)
+        _spare_collections()
         log.info(
             "process.started",
             accounts=list(self._vendors),
@@ -61,9 +93,35 @@ class Process:
 
     async def _open(self) -> None:
         self._transport.open()
-        self._pump = Pump(self._settings, self._vendors, self._store, self._transport)
+        parts = self._settings, self._vendors, self._store, self._transport
+        self._pump = Pump(*parts, counts=self._counts)
+        self._lagging = asyncio.create_task(Lag(self._counts.loop_lag.note).run())
+        if self._pulse:
+            self._living = asyncio.create_task(self._pulse.run())
+        self._keeping = asyncio.create_task(self._keep_events())
         with contextlib.suppress(StoreError):  # a first connection; the pump waits for Redis
             await self._store.run(acts.find(["-"]))
+
+    async def _keep_events(self) -> None:
+        """Write how many events are kept, for the scripts; as soon as Redis is there."""
+        while True:
+            try:
+                await self._store.command("SET", keys.EVENTS_KEPT, self._settings.events.keep)
+            except StoreError as error:
+                log.warning("store.lost", act="events.keep", error=str(error))
+                await asyncio.sleep(_AGAIN)
+            else:
+                return
+
+    def appear(self, node: str, queues: Sequence[str]) -> None:
+        """Say from now on that this process is alive and serves queues; once is enough.
+
+        ``node``: what Celery calls this worker, its host included.
+        """
+        if self._pump is not None and self._presence is None:
+            vitals = partial(_vitals, self._pump, int(time.time() * 1000), tuple(queues))
+            self._presence = Presence(self._store, f"{node}:{os.getpid()}", vitals)
+            self._beating = self._loop.begin(self._presence.run())
 
     def submit(self, stream: Stream) -> int:
         """Serve one ring; blocks the caller's thread until the pump is done."""
@@ -91,6 +149,7 @@ class Process:
         """Mark lost attempts as unknown and ring for forgotten work; returns the lost ones."""
         found: Swept = self._loop.run(self._store.run(acts.sweep(_SWEEP)))
         for message_id, record in found.lost:
+            self._counts.add(LOST, record.stream, record.account)
             log.warning(
                 "attempt.lost",
                 id=message_id,
@@ -116,14 +175,30 @@ class Process:
         pages = self._loop.run(self._poller.round())
         return pages + self.intake() if pages else 0
 
+    def balances(self) -> int:
+        """Ask for balances that are due, then look for old polls; returns how many came."""
+        came = self._loop.run(self._balances.round())
+        self._loop.run(self._staleness.round())
+        return came
+
     def intake(self) -> int:
         """Parse what stands in the spool; returns how many pages."""
         return self._loop.run(self._intake.round())
+
+    def notify(self) -> int:
+        """Start what posts webhooks, where it does not run; returns how many endpoints began."""
+        return self._loop.run(self._notifier.tick())
+
+    def consuming(self) -> None:
+        """Note that Celery's consumer runs; from its thread, every other second."""
+        if self._pulse:
+            self._pulse.heard()
 
     def stopping(self) -> None:
         """Claim nothing more from now on; callable from a signal handler."""
         if self._pump is not None:
             self._loop.soon(self._pump.stop)
+            self._loop.soon(self._notifier.stop)
 
     def stop(self) -> None:
         """Finish what is in flight, settle it, and close everything."""
@@ -131,6 +206,10 @@ class Process:
         if pump is None:
             return
         self._loop.soon(pump.stop)
+        self._loop.soon(self._notifier.stop)
+        if self._presence is not None:  # first: it takes nothing more
+            self._loop.soon(self._presence.end)
+            self._beating.result()
         longest = max((each.timeouts.total for each in self._settings.vendors.values()), default=0)
         try:
             self._loop.run(asyncio.wait_for(pump.drain(), longest + _SETTLING))
@@ -138,9 +217,31 @@ class Process:
             # What is not settled now has its attempt and deadline in the store: it ends unknown.
             log.error("process.unsettled")  # noqa: TRY400 - a trace says nothing here
         self._loop.run(self._close())
+        self._exposition.stop()
         self._loop.stop()
         log.info("process.stopped")
 
     async def _close(self) -> None:
+        if self._living:
+            self._living.cancel()
+        self._keeping.cancel()
+        self._lagging.cancel()
+        await self._notifier.close()
         await self._transport.close()
         await self._store.close()
+
+
+def _vitals(pump: Pump, started: int, queues: Sequence[str]) -> Vitals:
+    """Return what a process says of itself."""
+    return Vitals(version=__version__, started=started, in_flight=pump.in_flight, queues=queues)
+
+
+def _spare_collections() -> None:
+    """Look for garbage less often, and not among what stays.
+
+    A message makes hundreds of objects that die by themselves: looking through everything for
+    cycles after each 700 was a quarter of a process's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTIONS)

@@ -10,7 +10,7 @@ import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -21,7 +21,9 @@ from worker.contract.recipient import mask
 from worker.contract.record import Record
 from worker.contract.settings import Settings
 from worker.contract.status import Status, Stream
+from worker.groups import Batch
 from worker.health import Health
+from worker.metrics import IN_FLIGHT, UNSETTLED, Counts
 from worker.settling import Settling
 from worker.store import acts
 from worker.store.acts import Claimed, Ticket
@@ -32,6 +34,7 @@ from worker.vendors.base import Vendor
 
 log = structlog.get_logger("xinshi.pump")
 
+_GATHER = 0.005  # seconds that a call waits for more recipients, where more stand in the list
 _LEAST = 32  # slots worth a claim: smaller batches cost a round trip for little
 _RECONNECT = 0.5  # seconds between two tries to reach Redis
 _PAUSE = 1.0  # seconds at the most between two looks: an account may be well again before its time
@@ -48,11 +51,13 @@ class Pump:
         transport: Transport,
         *,
         chance: Callable[[], float] = random.random,
+        counts: Counts | None = None,
     ) -> None:
         self._settings = settings
         self._vendors = vendors
         self._store = store
         self._chance = chance
+        self._counts = counts or Counts()
         self._plans: dict[tuple[Stream, tuple[str, ...]], bytes] = {}
         self._health = Health(vendors)
         name = secrets.token_hex(8)
@@ -66,12 +71,16 @@ class Pump:
             health=self._health,
             care=Care(settings, store),
             chance=chance,
+            counts=self._counts,
         )
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._rest: asyncio.TimerHandle | None = None  # when calls leave that are not full
         self._held = 0  # slots of claims on their way
         self._freed = asyncio.Event()
         self._again: dict[Stream, bool] = {}
         self._stopped = asyncio.Event()
+        self._counts.gauges[IN_FLIGHT.name] = lambda: self.in_flight
+        self._counts.gauges[UNSETTLED.name] = lambda: self._settling.unwritten
 
     async def run(self, stream: Stream) -> int:
         """Serve one ring: claim until the stream is empty or the slice is over.
@@ -89,6 +98,11 @@ class Pump:
             del self._again[stream]
             self._freed.set()
 
+    @property
+    def in_flight(self) -> int:
+        """How many calls to vendors are open."""
+        return len(self._in_flight)
+
     def stop(self) -> None:
         """Claim nothing more; what is in flight goes on."""
         self._stopped.set()
@@ -99,9 +113,11 @@ class Pump:
 
         A ring that this process took as it stopped may have ended with it: ring again, last.
         """
+        self._submit_rest()
         while self._again or self._in_flight:
             self._freed.clear()
             await self._freed.wait()
+            self._submit_rest()
         await self._settling.flush()
         for stream, ticket in self._tickets.items():
             if ticket.answered < ticket.turn:
@@ -122,6 +138,8 @@ class Pump:
                 await self._reconnect(end)
                 continue
             claimed += self._start(found, begun)
+            if stream is Stream.OTP or found.pause or not found.left:
+                self._submit_rest()
             if found.pause:
                 await self._pause(min(found.pause, _PAUSE, end - time.monotonic()))
             elif not found.left and not self._again[stream]:
@@ -142,7 +160,7 @@ class Pump:
         # Never so many that a few slow answers hold up everything else.
         least = 1 if stream is Stream.OTP else max(1, min(_LEAST, most // 8))
         while not self._stopped.is_set():
-            room = most - len(self._in_flight) - self._held
+            room = most - len(self._in_flight) - self._submitter.waiting - self._held
             if room >= least:
                 return room
             self._freed.clear()
@@ -201,12 +219,25 @@ class Pump:
             if record.status is Status.SUBMITTING:
                 claimed.append((message_id, record))
             else:
+                self._counts.stepped(record)
                 _log_step(message_id, record)
-        for vendor, attempts in self._submitter.calls(claimed):
-            task = asyncio.create_task(self._submitter.submit(vendor, attempts, begun))
+        self._submit(self._submitter.calls(claimed, begun))
+        if self._submitter.waiting and self._rest is None:
+            self._rest = asyncio.get_running_loop().call_later(_GATHER, self._submit_rest)
+        return len(claimed)
+
+    def _submit(self, calls: Iterable[Batch]) -> None:
+        for batch in calls:
+            task = asyncio.create_task(self._submitter.submit(batch))
             self._in_flight.add(task)
             task.add_done_callback(self._finished)
-        return len(claimed)
+
+    def _submit_rest(self) -> None:
+        """Submit what waited for more recipients."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        self._submit(self._submitter.rest())
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)

@@ -38,14 +38,16 @@ def confirmed(hint: DeliveryReport, found: Found) -> DeliveryReport:
     """Return what a hint is worth now that the vendor, asked by our own id, knows the message.
 
     A hint, which anybody could have sent, says how a message ended; the vendor's own word says at
-    least that it was taken. Where the two contradict each other, only that counts.
+    least that it was taken. Where the two contradict each other, only that counts, code included.
     """
     failed = found.status not in (None, Status.SUBMITTED, Status.DELIVERED)
     agrees = failed == (hint.status is not Status.DELIVERED)
     if agrees and hint.status is not Status.SUBMITTED:
         return replace(hint, hint=False)
     reason = "found at the vendor by our id"
-    return replace(hint, hint=False, status=Status.SUBMITTED, reason=reason, barred=False)
+    return replace(
+        hint, hint=False, status=Status.SUBMITTED, code=found.code, reason=reason, barred=False
+    )
 
 
 def _blocked(window: str) -> str:

@@ -33,7 +33,13 @@ class Settling:
         self._reports = settings.reports
         self._settled: list[Settled] = []
         self._deferred: list[Deferred] = []
+        self._writing = 0  # verdicts of the call that is under way
         self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def unwritten(self) -> int:
+        """How many verdicts are not written yet."""
+        return len(self._settled) + len(self._deferred) + self._writing
 
     def settle(self, item: Settled) -> None:
         self._settled.append(item)
@@ -64,10 +70,14 @@ class Settling:
     async def _write_batch(self) -> None:
         settled, self._settled = self._settled[:_MOST], self._settled[_MOST:]
         deferred, self._deferred = self._deferred[:_MOST], self._deferred[_MOST:]
-        if settled:
-            await self._write_all(settled, self._settle)
-        if deferred:
-            await self._write_all(deferred, acts.defer)
+        self._writing = len(settled) + len(deferred)
+        try:
+            if settled:
+                await self._write_all(settled, self._settle)
+            if deferred:
+                await self._write_all(deferred, acts.defer)
+        finally:
+            self._writing = 0
 
     def _settle(self, items: Sequence[Settled]) -> Act[Any]:
         return acts.settle(items, reports=self._reports)

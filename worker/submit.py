@@ -7,10 +7,9 @@ verdict goes to the settling.
 import logging
 import time
 import traceback
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 
+import msgspec
 import structlog
 
 from worker import limits, policy
@@ -18,7 +17,9 @@ from worker.care import Care
 from worker.contract.recipient import mask
 from worker.contract.record import Record, content
 from worker.contract.settings import Settings
+from worker.groups import Attempt, Batch, Groups
 from worker.health import Health
+from worker.metrics import Counts
 from worker.settling import Settling
 from worker.store.acts import Deferred, Settled
 from worker.transport import Lost, NotSent, Transport
@@ -30,15 +31,6 @@ _PLAIN = logging.getLogger("xinshi.submit")
 _FAILED = frozenset({Outcome.UNAVAILABLE, Outcome.UNKNOWN, Outcome.REFUSED, Outcome.SUSPENDED})
 _MOVABLE = frozenset({Outcome.SUSPENDED, Outcome.REJECTED})
 _ELSEWHERE = 30.0  # seconds until a message that this account can't carry looks for another one
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One claimed message with what it takes to submit it."""
-
-    id: str
-    record: Record
-    outgoing: Outgoing
 
 
 class Submitter:
@@ -54,6 +46,7 @@ class Submitter:
         health: Health,
         care: Care,
         chance: Callable[[], float],
+        counts: Counts,
     ) -> None:
         self._settings = settings
         self._vendors = vendors
@@ -62,41 +55,49 @@ class Submitter:
         self._health = health
         self._care = care
         self._chance = chance
+        self._counts = counts
         self._windows = {
             name: limits.pack_windows(limits.windows(vendor, settings.vendors[name]))
             for name, vendor in vendors.items()
         }
-        self._batch = {name: vendor.batch for name, vendor in vendors.items()}
+        self._groups = Groups()
 
-    def calls(self, messages: Iterable[tuple[str, Record]]) -> list[tuple[Vendor, list[Attempt]]]:
-        """Group claimed messages into calls, many recipients in one where the vendor takes them."""
-        groups: dict[tuple[str, object], list[Attempt]] = defaultdict(list)
+    def calls(self, messages: Iterable[tuple[str, Record]], begun: float) -> list[Batch]:
+        """Return the calls that these claimed messages make, or fill up.
+
+        Where the vendor takes many recipients in one call, what does not fill one stays for the
+        next claim, or for ``rest``. ``begun``: the monotonic time at which the claim was sent.
+        """
+        full = []
         for message_id, record in messages:
-            self._prepare(groups, message_id, record)
-        return [
-            (self._vendors[name], attempts[first : first + self._batch[name]])
-            for (name, _), attempts in groups.items()
-            for first in range(0, len(attempts), self._batch[name])
-        ]
+            vendor = self._vendors[record.account]
+            if attempt := self._prepared(vendor, message_id, record):
+                full += self._groups.add(vendor, attempt, begun)
+        return full
 
-    def _prepare(
-        self,
-        groups: dict[tuple[str, object], list[Attempt]],
-        message_id: str,
-        record: Record,
-    ) -> None:
-        vendor = self._vendors[record.account]
+    def rest(self) -> list[Batch]:
+        """Return the calls that are not full, and keep none."""
+        return self._groups.take()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls are not full yet."""
+        return len(self._groups)
+
+    def _prepared(self, vendor: Vendor, message_id: str, record: Record) -> Attempt | None:
+        """Return a message ready to be submitted; None where it is concluded already."""
         try:
             outgoing = self._outgoing(vendor, message_id, record)
             if isinstance(outgoing, str):
                 self._refuse(message_id, record, outgoing)
-                return
-            group: object = vendor.group(outgoing) if self._batch[vendor.name] > 1 else message_id
-            groups[vendor.name, group].append(Attempt(message_id, record, outgoing))
+                return None
+            group = vendor.group(outgoing) if vendor.batch > 1 else None
+            return Attempt(message_id, record, outgoing, group)
         except Exception as error:  # noqa: BLE001 - one odd message must not end a whole claim
             _log_broken(vendor, error)
             attempt = Attempt(message_id, record, Outgoing(id=message_id, number=""))
             self._conclude(attempt, _failed(error))
+            return None
 
     def _outgoing(self, vendor: Vendor, message_id: str, record: Record) -> Outgoing | str:
         """Return a message as this account would carry it, or the rule that forbids it."""
@@ -121,9 +122,10 @@ class Submitter:
         wait = 0.0 if any(name not in record.avoid for name in others) else _ELSEWHERE
         self._carry_out(attempt, submission, policy.Again(wait=wait, counts=False, never=True))
 
-    async def submit(self, vendor: Vendor, attempts: list[Attempt], begun: float) -> None:
-        """Submit one call; ``begun``: the monotonic time at which its claim was sent."""
-        submissions = await self._answer(vendor, attempts, begun)
+    async def submit(self, batch: Batch) -> None:
+        """Submit one call."""
+        vendor, attempts = batch.vendor, batch.attempts
+        submissions = await self._answer(vendor, attempts, batch.begun)
         if all(submission.split for submission in submissions):
             submissions = self._smaller(vendor, submissions)
         for attempt, submission in zip(attempts, submissions, strict=True):
@@ -132,7 +134,8 @@ class Submitter:
     def _note(
         self, account: str, attempts: list[Attempt], submissions: list[Submission], seconds: float
     ) -> None:
-        """Let health and care know what one call came to."""
+        """Let metrics, health and care know what one call came to."""
+        self._counts.called(account, seconds)
         failed = all(submission.outcome in _FAILED for submission in submissions)
         self._health.note(account, failed=failed, seconds=seconds, now=time.monotonic())
         self._care.note(account, submissions, attempts[0].record.updated)
@@ -141,9 +144,8 @@ class Submitter:
         """A whole call had too many numbers: halve the account's batch, once a size."""
         half = len(submissions) // 2
         if not half:  # one number cannot be split: never ask at once for ever
-            return [replace(submission, split=False) for submission in submissions]
-        self._batch[vendor.name] = min(self._batch[vendor.name], half)
-        log.warning("batch.halved", account=vendor.name, batch=self._batch[vendor.name])
+            return [msgspec.structs.replace(submission, split=False) for submission in submissions]
+        log.warning("batch.halved", account=vendor.name, batch=self._groups.shrink(vendor, half))
         return submissions
 
     async def _answer(
@@ -160,6 +162,8 @@ class Submitter:
             _log_broken(vendor, error)
             return [_failed(error)] * everyone
         started = time.monotonic()
+        for attempt in attempts:
+            self._counts.begun(attempt.record, started - begun)
         submissions = await self._exchange(vendor, call, everyone)
         self._note(vendor.name, attempts, submissions, time.monotonic() - started)
         return submissions
@@ -200,6 +204,7 @@ class Submitter:
 
     def _carry_out(self, attempt: Attempt, submission: Submission, verdict: policy.Verdict) -> None:
         record = attempt.record
+        self._counts.answered(record, submission.outcome)
         if isinstance(verdict, policy.Final):
             self._settling.settle(
                 Settled(
@@ -214,6 +219,7 @@ class Submitter:
                 )
             )
         else:
+            self._counts.waits(record.stream, submission.outcome)
             self._settling.defer(
                 Deferred(
                     id=attempt.id,

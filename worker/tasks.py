@@ -48,7 +48,19 @@ def poll() -> int:
     return _process().poll()
 
 
+@shell.app.task(name=Task.BALANCES.value)
+def balances() -> int:
+    """Ask for the balances that are due, look for old polls; returns how many balances came."""
+    return _process().balances()
+
+
 @shell.app.task(name=Task.INTAKE.value)
 def intake() -> int:
     """Parse what stands in the spool; returns how many pages."""
     return _process().intake()
+
+
+@shell.app.task(name=Task.NOTIFY.value)
+def notify() -> int:
+    """See to it that webhooks are posted, in the background; returns how many endpoints began."""
+    return _process().notify()

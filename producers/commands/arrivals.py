@@ -51,19 +51,22 @@ def polls(store: Store, settings: Settings, now: float) -> Iterator[Check]:
     """Say when each account that wants to be asked was asked with success."""
     for name, account in settings.vendors.items():
         try:
-            kinds = list(adapters.load(name, account).polls())
+            vendor = adapters.load(name, account)
         except SettingsError:  # said by another check
             continue
-        for kind in kinds:
+        for kind in vendor.polls():
             yield _poll(store, name, kind, now)
+        if account.balance_every and vendor.balance() is not None:
+            yield _poll(store, name, "balance", now, account.balance_every + _LATE)
 
 
-def _poll(store: Store, name: str, kind: str, now: float) -> Check:
+def _poll(store: Store, name: str, kind: str, now: float, late: float = _LATE) -> Check:
     check = f"poll {name} {kind}"
-    advice = f"start beat, and a worker with -Q {jobs.TICKS}; see its log for poll.failed"
+    failed = "balance.failed" if kind == "balance" else "poll.failed"
+    advice = f"start beat, and a worker with -Q {jobs.TICKS}; see its log for {failed}"
     last = store.redis.get(f"{keys.POLLED}{name}:{kind}")
     if last is None:
         return warning(check, "never polled with success", advice)
     ago = now - int(last) / 1000
     found = f"{age(ago)} ago"
-    return ok(check, found) if ago <= _LATE else warning(check, f"last {found}", advice)
+    return ok(check, found) if ago <= late else warning(check, f"last {found}", advice)

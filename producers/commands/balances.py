@@ -1,44 +1,50 @@
-"""``xinshi balances``: what each account has left, asked at the vendors now."""
+"""``xinshi balances``: what each account has left, asked at the vendors now or as it is stored."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
 import rich_click as click
 
+from producers import funds
 from producers.commands.access import Access
+from producers.commands.backlog import age
 from producers.commands.failure import FAILED, WORKED, Failure, complain
 from producers.commands.output import json_option, put_columns, put_json
 from producers.commands.pages import Command
+from producers.funds import Funds
 from worker import vendors as adapters
+from worker.contract.errors import StoreError
 from worker.contract.settings import Settings, Timeouts
-from worker.vendors.base import Balance, Vendor
+from worker.store import balances as kept
+from worker.store.balances import Stored
+from worker.vendors.base import Vendor
 
 _SLACK = 1.0  # seconds above an account's own time-out
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one account said: a balance, or an error, or neither where it has no such call."""
+    """What is known of one account, and what went wrong when it was asked."""
 
     name: str
     adapter: str
-    balance: Balance | None = None
+    funds: Funds
+    can: bool  #: be asked
+    asked: bool = False  #: just now, with success or without
     error: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it ready for JSON; the amount is a text, so that no digit gets lost."""
-        found = self.balance
+        """Return it ready for JSON."""
         return {
             "name": self.name,
             "adapter": self.adapter,
-            "amount": _digits(found.amount) if found else None,
-            "unit": found.unit if found else None,
-            "postpaid": found.postpaid if found else None,
-            "asked": found is not None or bool(self.error),
+            **self.funds.to_dict(),
+            "asked": self.asked,
             "error": self.error or None,
         }
 
@@ -47,16 +53,18 @@ class Answer:
     cls=Command,
     examples=(
         "xinshi balances",
-        "xinshi balances --json",
+        "xinshi balances --stored --json",
     ),
     codes="0 every account that can be asked has answered; 1 one has not; 2 the settings are wrong",
 )
+@click.option("--stored", is_flag=True, help="Show what the workers found last; ask nobody.")
 @json_option
 @click.pass_obj
-def balances(access: Access, as_json: bool) -> int:
-    """Ask every vendor account what it has left.
+def balances(access: Access, *, stored: bool, as_json: bool) -> int:
+    """Ask every vendor account what it has left, and say how long that lasts.
 
-    All are asked at once, each within its own time-out. Needs the worker's packages.
+    All are asked at once, each within its own time-out. Needs the worker's packages, but not with
+    --stored.
     """
     settings = access.settings()
     vendors = adapters.load_all(settings)
@@ -64,16 +72,59 @@ def balances(access: Access, as_json: bool) -> int:
         where = settings.path or "there is no xinshi.toml"
         click.echo(f"no accounts in the settings ({where})", err=True)
         return WORKED
-    answers = asyncio.run(_ask_all(_load(), settings, vendors))
-    if as_json:
-        for each in answers:
-            put_json(each.to_dict())
+    if stored:
+        known = _read(access, settings)
+        answers = [_answer(vendor, known[name]) for name, vendor in vendors.items()]
     else:
-        put_columns([(each.name, _text(each)) for each in answers if not each.error])
+        answers = asyncio.run(_ask_all(_load(), settings, vendors, _known(access, settings)))
+    _show(answers, as_json=as_json)
     for each in answers:
         if each.error:
             complain(f"{each.name}: {each.error}")
     return FAILED if any(each.error for each in answers) else WORKED
+
+
+def _answer(vendor: Vendor, stored: Stored) -> Answer:
+    """Return what is stored of an account that was not asked."""
+    can = vendor.balance() is not None
+    return Answer(vendor.name, vendor.adapter, funds.known(stored), can)
+
+
+def _read(access: Access, settings: Settings) -> dict[str, Stored]:
+    """Return what the store knows; raise StoreError."""
+    with closing(access.store(settings)) as store:
+        found = store.run(kept.read(list(settings.vendors)))
+    return {each.account: each for each in found.accounts}
+
+
+def _known(access: Access, settings: Settings) -> dict[str, Stored]:
+    """Return what the store knows; where it does not answer, say so once."""
+    try:
+        return _read(access, settings)
+    except StoreError as error:
+        complain(f"how long they last is unknown: {error}")
+        return {name: Stored(name) for name in settings.vendors}
+
+
+def _show(answers: Iterable[Answer], *, as_json: bool) -> None:
+    if as_json:
+        for each in answers:
+            put_json(each.to_dict())
+        return
+    now = time.time() * 1000
+    put_columns(
+        [(each.name, *_cells(each, now)) for each in answers if each.funds.text or not each.error]
+    )
+
+
+def _cells(each: Answer, now: float) -> tuple[str, ...]:
+    found = each.funds
+    if not found.text:
+        why = "nothing is stored" if each.can else f"{each.adapter} has no call for it"
+        return why, "", "", ""
+    seen = found.stored_at or found.at * found.hint
+    stored = f"stored {age((now - seen) / 1000)} ago" if seen else ""
+    return found.text, found.lasts, found.pace, stored
 
 
 def _load() -> Any:
@@ -85,12 +136,14 @@ def _load() -> Any:
         raise Failure(line) from error
 
 
-async def _ask_all(http: Any, settings: Settings, vendors: Mapping[str, Vendor]) -> list[Answer]:
+async def _ask_all(
+    http: Any, settings: Settings, vendors: Mapping[str, Vendor], known: Mapping[str, Stored]
+) -> list[Answer]:
     transport = http.Transport()
     transport.open()
     try:
         asked = (
-            _ask(http, transport, vendor, settings.vendors[name].timeouts)
+            _ask(http, transport, vendor, settings.vendors[name].timeouts, known[name])
             for name, vendor in vendors.items()
         )
         return await asyncio.gather(*asked)
@@ -98,30 +151,20 @@ async def _ask_all(http: Any, settings: Settings, vendors: Mapping[str, Vendor])
         await transport.close()
 
 
-async def _ask(http: Any, transport: Any, vendor: Vendor, timeouts: Timeouts) -> Answer:
-    answer = Answer(vendor.name, vendor.adapter)
+async def _ask(
+    http: Any, transport: Any, vendor: Vendor, timeouts: Timeouts, stored: Stored
+) -> Answer:
+    answer = Answer(vendor.name, vendor.adapter, funds.known(stored), can=True, asked=True)
     try:
         call = vendor.balance()
         if call is None:
-            return answer
+            return replace(answer, can=False, asked=False)
         async with asyncio.timeout(timeouts.total + _SLACK):
             found = await transport.call(call, timeouts)
     except (http.NotSent, http.Lost) as error:  # their texts hold neither address nor secret
-        return Answer(vendor.name, vendor.adapter, error=str(error))
+        return replace(answer, error=str(error))
     except TimeoutError:
-        return Answer(vendor.name, vendor.adapter, error="no answer in time")
+        return replace(answer, error="no answer in time")
     except Exception as error:  # noqa: BLE001 - one broken adapter costs none of the others
-        reason = f"the adapter failed ({type(error).__name__})"
-        return Answer(vendor.name, vendor.adapter, error=reason)
-    return Answer(vendor.name, vendor.adapter, found)
-
-
-def _digits(amount: Decimal) -> str:
-    return f"{amount:f}"
-
-
-def _text(each: Answer) -> str:
-    found = each.balance
-    if found is None:
-        return f"{each.adapter} has no call for it"
-    return f"{_digits(found.amount)} {found.unit}{', postpaid' if found.postpaid else ''}"
+        return replace(answer, error=f"the adapter failed ({type(error).__name__})")
+    return replace(answer, funds=funds.asked(stored, found, int(time.time() * 1000)))

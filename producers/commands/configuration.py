@@ -57,6 +57,9 @@ def _holds_secrets(table: Mapping[str, object]) -> bool:
         return True
     if "@" in str(table.get("redis_url", "")):
         return True
+    webhooks = table.get("webhooks")
+    if isinstance(webhooks, dict) and any("secret" in each for each in webhooks.values()):
+        return True
     known = {"adapter", "base_url", "limits", "timeouts"}
     return isinstance(accounts, dict) and any(
         isinstance(account, dict) and account.keys() - known for account in accounts.values()

@@ -6,7 +6,16 @@ from dataclasses import asdict
 import redis
 import rich_click as click
 
-from producers.commands import arrivals, backlog, configuration, server, troubles
+from producers.commands import (
+    arrivals,
+    backlog,
+    configuration,
+    endpoints,
+    money,
+    server,
+    troubles,
+    workers,
+)
 from producers.commands.access import Access
 from producers.commands.checks import Check, error, worst
 from producers.commands.failure import FAILED, WORKED
@@ -50,9 +59,12 @@ def _checks(access: Access) -> Iterator[Check]:
         found = list(server.check(store, settings.store.durability))
         yield from found
         if found[0].verdict != "error":
+            yield from workers.check(store)
             yield from backlog.check(store)
             yield from arrivals.check(store, settings)
             yield from troubles.check(store, settings)
+            yield from money.check(store, settings)
+            yield from endpoints.check(store, settings)
     except (StoreError, redis.RedisError, OSError) as problem:
         yield error("redis", f"{type(problem).__name__} on the way", "run this again")
     finally:

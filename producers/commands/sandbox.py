@@ -97,6 +97,7 @@ def _welcome(address: str) -> None:
     listen = address.removeprefix("http://")
     click.echo(
         f"The five vendors answer at {address} until Ctrl-C.\n"
+        f"To see what the handsets got, open {address}/\n"
         "To use them: "
         f"xinshi sandbox --listen {listen} --print-config > xinshi.toml"
     )

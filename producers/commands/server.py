@@ -57,7 +57,6 @@ def described(info: Mapping[str, Any], took: float) -> Iterator[Check]:
         yield error("redis mode", "it is a cluster", "use a single server, with a replica")
     yield _memory(info)
     yield _persistence(info)
-    yield _workers(info)
 
 
 def _memory(info: Mapping[str, Any]) -> Check:
@@ -116,15 +115,6 @@ def _waits_for_aof(info: Mapping[str, Any]) -> bool:
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
     version = str(info.get("redis_version", "0"))
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-
-
-def _workers(info: Mapping[str, Any]) -> Check:
-    """Judge whether anybody listens: an idle worker waits in a BRPOP on its queues."""
-    count = int(info.get("blocked_clients", 0))
-    if count:
-        return ok("workers", f"{count} wait for work")
-    advice = "start one, or one more if all of them are busy"
-    return warning("workers", "none waits for work", advice)
 
 
 def writable(store: Store) -> Check:

@@ -11,11 +11,12 @@ from producers.commands.deliveries import chunks
 from producers.commands.failure import BAD_INPUT, FAILED, WORKED, Failure, complain
 from producers.commands.output import json_option, put_json
 from producers.commands.pages import Command, Group
-from worker.contract import recipient
+from producers.steps import plain
+from worker.contract import recipient, templates
 from worker.contract.errors import MessageError
 from worker.contract.recipient import mask
 from worker.contract.settings import Settings
-from worker.store.suppression import EVERYWHERE, Suppression
+from worker.store.suppression import EVERYWHERE, Suppression, under
 
 _CHUNK = 1000
 _SAID = 20  # lines complained about one by one
@@ -37,20 +38,29 @@ def suppression() -> None:
 
 
 def _scope(command: _F) -> _F:
-    return click.option(
+    scope = click.option(
         "--scope",
-        default=EVERYWHERE,
-        show_default=True,
         metavar="all|ACCOUNT",
-        help="Where they are suppressed: everywhere, or by one account.",
-    )(command)
+        help="Where they are suppressed: everywhere, the default, or by one account.",
+    )
+    signature = click.option(
+        "--signature", metavar="BRAND", help="Instead: under this signature, by every account."
+    )
+    return scope(signature(command))
 
 
-def _settings(access: Access, scope: str) -> Settings:
-    found = access.settings()
-    if scope != EVERYWHERE and scope not in found.vendors:
+def _where(settings: Settings, scope: str | None, signature: str | None) -> str | None:
+    """Return the scope that the options name; None: neither was given."""
+    if signature is None:
+        if scope in (None, EVERYWHERE) or scope in settings.vendors:
+            return scope
         raise Failure(f"--scope: {scope!r} is neither all nor an account's name", BAD_INPUT)
-    return found
+    if scope is not None:
+        raise Failure("give either --scope or --signature", BAD_INPUT)
+    brand = templates.signature(signature, "--signature")
+    if not brand:
+        raise Failure("--signature: must not be empty", BAD_INPUT)
+    return under(brand)
 
 
 def _parsed(numbers: Iterable[str]) -> list[str]:
@@ -62,6 +72,7 @@ def _parsed(numbers: Iterable[str]) -> list[str]:
     examples=(
         "xinshi suppression add 13800138000",
         "xinshi suppression add 13800138000 13900139000 --scope tencent",
+        "xinshi suppression add 13800138000 --signature 信使",
     ),
     codes="0 they are on the list; 1 Redis does not answer; 2 bad usage or a bad number",
 )
@@ -69,12 +80,19 @@ def _parsed(numbers: Iterable[str]) -> list[str]:
 @_scope
 @json_option
 @click.pass_obj
-def add(access: Access, numbers: tuple[str, ...], scope: str, as_json: bool) -> int:
+def add(
+    access: Access,
+    numbers: tuple[str, ...],
+    scope: str | None,
+    signature: str | None,
+    as_json: bool,
+) -> int:
     """Send no marketing to these numbers any more."""
-    wanted = _parsed(numbers)
-    with closing(access.store(_settings(access, scope))) as store:
-        new = Suppression(store).add(wanted, scope)
-    _tell({"scope": scope, "added": new, "before": len(set(wanted)) - new}, as_json=as_json)
+    wanted, settings = _parsed(numbers), access.settings()
+    where = _where(settings, scope, signature) or EVERYWHERE
+    with closing(access.store(settings)) as store:
+        new = Suppression(store).add(wanted, where)
+    _tell({"scope": where, "added": new, "before": len(set(wanted)) - new}, as_json=as_json)
     return WORKED
 
 
@@ -90,12 +108,19 @@ def add(access: Access, numbers: tuple[str, ...], scope: str, as_json: bool) -> 
 @_scope
 @json_option
 @click.pass_obj
-def remove(access: Access, numbers: tuple[str, ...], scope: str, as_json: bool) -> int:
+def remove(
+    access: Access,
+    numbers: tuple[str, ...],
+    scope: str | None,
+    signature: str | None,
+    as_json: bool,
+) -> int:
     """Take numbers off the list: they have consented again."""
-    wanted = _parsed(numbers)
-    with closing(access.store(_settings(access, scope))) as store:
-        gone = Suppression(store).remove(wanted, scope)
-    _tell({"scope": scope, "removed": gone, "missing": len(set(wanted)) - gone}, as_json=as_json)
+    wanted, settings = _parsed(numbers), access.settings()
+    where = _where(settings, scope, signature) or EVERYWHERE
+    with closing(access.store(settings)) as store:
+        gone = Suppression(store).remove(wanted, where)
+    _tell({"scope": where, "removed": gone, "missing": len(set(wanted)) - gone}, as_json=as_json)
     return WORKED
 
 
@@ -105,24 +130,30 @@ def remove(access: Access, numbers: tuple[str, ...], scope: str, as_json: bool) 
     examples=(
         "xinshi suppression list",
         "xinshi suppression list --scope tencent --reveal",
+        "xinshi suppression list --signature 信使",
     ),
     codes="0 listed, or there is none; 1 Redis does not answer; 2 bad usage",
 )
-@click.option("--scope", metavar="all|ACCOUNT", help="Those of one scope; else of all of them.")
+@click.option("--scope", metavar="all|ACCOUNT", help="Those of one list; else of all of them.")
+@click.option("--signature", metavar="BRAND", help="Those that opted out of this signature.")
 @click.option("--reveal", is_flag=True, help="Show whole numbers, fit to be imported elsewhere.")
 @json_option
 @click.pass_obj
-def list_(access: Access, scope: str | None, reveal: bool, as_json: bool) -> int:
+def list_(
+    access: Access, scope: str | None, signature: str | None, reveal: bool, as_json: bool
+) -> int:
     """List the numbers and where they are suppressed; masked unless --reveal is given."""
-    with closing(access.store(access.settings())) as store:
+    settings = access.settings()  # an account that is gone from them may still have a list
+    where = scope if signature is None else _where(settings, scope, signature)
+    with closing(access.store(settings)) as store:
         kept = Suppression(store)
-        for each in [scope] if scope else kept.scopes():
+        for each in [where] if where else kept.scopes():
             for number in kept.numbers(each):
                 shown = number if reveal else mask(number)
                 if as_json:
                     put_json({"number": shown, "scope": each})
                 else:
-                    click.echo(f"{shown}  {each}")
+                    click.echo(f"{shown}  {plain(each)}")
     return WORKED
 
 
@@ -139,20 +170,24 @@ def list_(access: Access, scope: str | None, reveal: bool, as_json: bool) -> int
 @_scope
 @json_option
 @click.pass_obj
-def import_(access: Access, file: BinaryIO, scope: str, as_json: bool) -> int:
+def import_(
+    access: Access, file: BinaryIO, scope: str | None, signature: str | None, as_json: bool
+) -> int:
     """Suppress the numbers of a file: one a line, in the first column if it is a CSV file.
 
     Empty lines, lines that begin with # and a header are passed over. The good lines count even
     where others are bad.
     """
     counts = {"added": 0, "before": 0, "refused": 0}
-    with closing(access.store(_settings(access, scope))) as store:
+    settings = access.settings()
+    where = _where(settings, scope, signature) or EVERYWHERE
+    with closing(access.store(settings)) as store:
         kept = Suppression(store)
         for chunk in chunks(_numbers(file, counts), _CHUNK):
-            new = kept.add(chunk, scope)
+            new = kept.add(chunk, where)
             counts["added"] += new
             counts["before"] += len(chunk) - new
-    _tell({"scope": scope, **counts}, as_json=as_json)
+    _tell({"scope": where, **counts}, as_json=as_json)
     return FAILED if counts["refused"] else WORKED
 
 

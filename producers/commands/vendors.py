@@ -6,17 +6,19 @@ from typing import Any
 
 import rich_click as click
 
+from producers import funds
 from producers.commands.access import Access
 from producers.commands.failure import WORKED, complain
 from producers.commands.output import json_option, put_json
 from producers.commands.pages import Command
 from producers.conditions import Condition, condition
+from producers.funds import Funds
 from worker import vendors as adapters
 from worker.contract.durations import Window
 from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
-from worker.store import care
+from worker.store import balances, care
 from worker.vendors.base import Vendor
 
 _PLENTY = 1000  # columns of a page that is no terminal: nothing is folded
@@ -40,33 +42,41 @@ def vendors(access: Access, as_json: bool) -> int:
     """
     settings = access.settings()
     found = [describe(settings, vendor) for vendor in adapters.load_all(settings).values()]
-    state = _conditions(access, settings, found)
+    state, left = _known(access, settings, found)
     if as_json:
-        put_json([each | state[each["name"]].to_dict() for each in found])
+        put_json([row(each, state[each["name"]], left.get(each["name"])) for each in found])
     elif found:
-        _table(found, state)
+        _table(found, state, left)
     else:
         where = settings.path or "there is no xinshi.toml"
         click.echo(f"no accounts in the settings ({where})", err=True)
     return WORKED
 
 
-def _conditions(
+def _known(
     access: Access, settings: Settings, found: list[dict[str, Any]]
-) -> dict[str, Condition]:
+) -> tuple[dict[str, Condition], dict[str, Funds]]:
     """Ask the store how the accounts do; where it does not answer, say so once."""
-    if not found:
-        return {}
+    names = [each["name"] for each in found]
+    if not names:
+        return {}, {}
     with closing(access.store(settings)) as store:
         try:
-            states = store.run(care.states([each["name"] for each in found]))
+            states, left = store.run(care.states(names)), store.run(balances.read(names))
         except StoreError as error:
             complain(f"how the accounts do is unknown: {error}")
-            return {each["name"]: Condition() for each in found}
-    return {
+            return {name: Condition() for name in names}, {}
+    conditions = {
         state.name: condition(state, states.now, each["limits"]["concurrency"])
         for state, each in zip(states.accounts, found, strict=True)
     }
+    return conditions, {each.account: funds.known(each) for each in left.accounts}
+
+
+def row(each: Mapping[str, Any], state: Condition, left: Funds | None) -> dict[str, Any]:
+    """Return one account ready for JSON: its settings, how it does, what it has left."""
+    known = left is not None and left.amount is not None
+    return {**each, **state.to_dict(), "balance": left.to_dict() if left and known else None}
 
 
 def describe(settings: Settings, vendor: Vendor) -> dict[str, Any]:
@@ -103,7 +113,9 @@ def window(each: Window) -> str:
     return f"{each.count}/{f'{each.seconds:g}s' if each.seconds else 'day'}"
 
 
-def _table(found: list[dict[str, Any]], state: Mapping[str, Condition]) -> None:
+def _table(
+    found: list[dict[str, Any]], state: Mapping[str, Condition], left: Mapping[str, Funds]
+) -> None:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only the table pays for it
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -117,13 +129,14 @@ def _table(found: list[dict[str, Any]], state: Mapping[str, Condition]) -> None:
     if not console.is_terminal:
         console.width, joint = _PLENTY, ", "
     for each in found:
-        table.add_row(*(joint.join(cell) for cell in _cells(each, state[each["name"]])))
+        cells = _cells(each, state[each["name"]], left.get(each["name"]))
+        table.add_row(*(joint.join(cell) for cell in cells))
     with console.capture() as page:  # rich would end the process where the output is closed
         console.print(table)
     click.echo(page.get(), nl=False)
 
 
-def _cells(each: Mapping[str, Any], state: Condition) -> tuple[list[str], ...]:
+def _cells(each: Mapping[str, Any], state: Condition, left: Funds | None) -> tuple[list[str], ...]:
     limits, timeouts, name = each["limits"], each["timeouts"], each["name"]
     routes = ", ".join(f"{stream} {place}" for stream, place in each["routes"].items())
     allowed = [f"{window} a number" for window in limits["per_number"]]
@@ -139,11 +152,13 @@ def _cells(each: Mapping[str, Any], state: Condition) -> tuple[list[str], ...]:
     ]
     adapter = [] if each["adapter"] == name else [each["adapter"]]
     address = [each["base_url"], routes or "no route"]
-    return ([name, *adapter], _state(state), address, allowed, carries)
+    return ([name, *adapter], _state(state, left), address, allowed, carries)
 
 
-def _state(state: Condition) -> list[str]:
+def _state(state: Condition, left: Funds | None) -> list[str]:
     cell = [state.text]
+    if left and left.text:
+        cell.append(f"{left.text}, {left.lasts}" if left.lasts else left.text)
     if state.open:
         cell.append(f"{state.open} open")
     return cell + [f"code {code} drifted {times} times" for code, times in state.drift.items()]

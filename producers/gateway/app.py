@@ -6,6 +6,7 @@ from aiohttp import web
 
 from producers.gateway import health, messages, pages, reading
 from producers.gateway.callbacks import Callbacks
+from producers.gateway.console import Console
 from producers.gateway.edge import edge, sign
 from producers.gateway.gateway import GATEWAY, Gateway
 from worker.contract.settings import Settings
@@ -15,7 +16,8 @@ def create_app(settings: Settings) -> web.Application:
     """Return the application; raise SettingsError. It connects to Redis when it first must."""
     app = web.Application(middlewares=[edge])
     app.add_routes(_routes(Callbacks()))
-    app[GATEWAY] = Gateway.of(settings)
+    app[GATEWAY] = gateway = Gateway.of(settings)
+    Console(gateway).add_to(app)
     app.on_response_prepare.append(sign)
     app.cleanup_ctx.append(_closing)
     return app
@@ -37,7 +39,6 @@ def _routes(callbacks: Callbacks) -> list[web.RouteDef]:
         web.get("/readyz", health.ready),
         web.get("/metrics", health.metrics),
         web.get("/openapi.json", pages.openapi),
-        web.get("/", pages.index),
     ]
 
 

@@ -1,18 +1,16 @@
 """Callbacks: a vendor calls, is verified, and hears yes only when the spool has what it said."""
 
 import time
-from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
 import structlog
 from aiohttp import web
 
-from producers.gateway import bodies
+from producers.gateway import bodies, callers
 from producers.gateway.gateway import GATEWAY, Gateway
 from producers.gateway.problems import Problem
 from worker.contract.errors import StoreError
 from worker.contract.events import Kind, Raw
-from worker.contract.gateway import Network
 from worker.contract.settings import GatewaySettings
 from worker.vendors.base import Vendor
 
@@ -82,8 +80,8 @@ async def _raw(request: web.Request, kind: Kind, limits: GatewaySettings) -> Raw
     if not _other_than_form(request, said):
         # The query is the address that the vendor was given, secret included: it stands first.
         params = bodies.fields(body, limits.max_params) | params
-    headers = {name.lower(): _printable(value) for name, value in request.headers.items()}
-    return Raw(kind, said, params, headers, _caller(request, limits.trusted_proxies))
+    headers = {name.lower(): callers.printable(value) for name, value in request.headers.items()}
+    return Raw(kind, said, params, headers, callers.address(request, limits.trusted_proxies))
 
 
 def _other_than_form(request: web.Request, said: str) -> bool:
@@ -93,28 +91,3 @@ def _other_than_form(request: web.Request, said: str) -> bool:
         or request.content_type.startswith("multipart/")
         or said.lstrip("\ufeff \t\r\n").startswith(_JSON)
     )
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _caller(request: web.Request, trusted: tuple[Network, ...]) -> str:
-    """Return the address of the caller; a proxy is believed only where the settings name it."""
-    address = request.remote or ""
-    chain = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
-    for hop in reversed([each.strip() for each in chain if each.strip()]):
-        if not _within(address, trusted):
-            break
-        address = hop
-    return _printable(address)
-
-
-def _within(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or found
-    return any(found in network for network in networks)

@@ -17,6 +17,8 @@ log = structlog.get_logger("xinshi.gateway")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _API = "/v1/"
+_UNSTORED = (_API, "/console/api/")  # what is answered there is for nobody else
+_LASTING = frozenset({"/console/live"})  # answers that go on for hours
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OFTEN = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds
 _UNMATCHED = "unmatched"
@@ -29,7 +31,8 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await _answered(request, handler)
     method = request.method if request.method in _METHODS else "other"
     route, seconds = _route(request), time.monotonic() - begun
-    request.app[GATEWAY].metrics.answered(method, route, response.status, seconds)
+    if route not in _LASTING:
+        request.app[GATEWAY].metrics.answered(method, route, response.status, seconds)
     say = log.debug if route in _OFTEN else log.info
     say(
         "request",
@@ -43,9 +46,9 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
-    gateway = request.app[GATEWAY]
+    patience = request.app[GATEWAY].settings.gateway.timeout
     try:
-        async with asyncio.timeout(gateway.settings.gateway.timeout):
+        async with asyncio.timeout(None if request.path in _LASTING else patience):
             if request.path.startswith(_API):
                 _admit(request)
             return await handler(request)
@@ -84,5 +87,5 @@ async def sign(request: web.Request, response: web.StreamResponse) -> None:
     """Put on every answer what holds for all of them."""
     response.headers["Server"] = "xinshi"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.path.startswith(_API):
+    if request.path.startswith(_UNSTORED):
         response.headers["Cache-Control"] = "no-store"

@@ -7,6 +7,7 @@ from typing import Self
 from aiohttp import web
 
 from producers.client import AsyncClient
+from producers.gateway.gauges import Gauges
 from producers.gateway.keyring import Keyring
 from producers.gateway.metrics import Metrics
 from worker import vendors
@@ -26,6 +27,7 @@ class Gateway:
     keyring: Keyring
     spool: Spool
     inbox: Inbox
+    gauges: Gauges
     metrics: Metrics = field(default_factory=Metrics)
 
     @classmethod
@@ -36,14 +38,16 @@ class Gateway:
             timeout=settings.store.timeout,
             durability=settings.store.durability,
         )
+        adapters = vendors.load_all(settings)
         return cls(
             settings=settings,
             client=AsyncClient(config=settings),
             store=store,
-            vendors=vendors.load_all(settings),
+            vendors=adapters,
             keyring=Keyring(settings.gateway.api_keys),
             spool=Spool(store),
             inbox=Inbox(store),
+            gauges=Gauges(settings, adapters, store),
         )
 
     async def close(self) -> None:

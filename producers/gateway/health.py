@@ -1,14 +1,19 @@
 """Health: is the process alive, and is what it needs there."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
 from producers.gateway.gateway import GATEWAY, Gateway
+from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
 from worker.contract import jobs, keys
 from worker.contract.errors import StoreError
+from worker.store import presence
 from worker.store.client import AsyncStore
+
+_WORKER = "worker"
 
 
 async def alive(request: web.Request) -> web.Response:
@@ -18,32 +23,52 @@ async def alive(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Say whether messages and callbacks can be stored now; the rest is for people."""
-    gateway = request.app[GATEWAY]
+    """Say whether messages can be stored, and sent, now; how old the polls are is for people.
+
+    With ``?exclude=worker`` a worker is not asked for: what is stored waits for one.
+    """
+    gateway, needed = request.app[GATEWAY], _needed(request)
     try:
         # Writes nothing, and is refused where any write would be: a replica, a full memory.
         await gateway.store.command("SET", keys.message("ready"), "", "XX")
+        worker, polls = await _worker(gateway.store), await _polls(gateway)
     except StoreError as error:
-        return answer({"status": "unavailable", "redis": str(error)}, 503)
-    behind: dict[str, Any]
-    try:
-        behind = {"worker": await _worker(gateway.store), "polls": await _polls(gateway)}
-    except StoreError as error:
-        behind = {"worker": None, "polls": [], "note": str(error)}
-    return answer({"status": "ready", "redis": "ok", **behind})
+        return _unavailable({"redis": str(error)}, "redis")
+    found = {"redis": "ok", "worker": worker, "polls": polls}
+    if _WORKER in needed and not worker["alive"]:
+        return _unavailable(found, _WORKER)
+    return answer({"status": "ready", "missing": [], **found})
+
+
+def _needed(request: web.Request) -> set[str]:
+    """Return what is asked for besides Redis; raise Problem."""
+    excluded = set(request.query.getall("exclude", []))
+    if excluded - {_WORKER}:
+        raise Problem("invalid-parameter", f"may be {_WORKER} only", field="exclude")
+    return {_WORKER} - excluded
+
+
+def _unavailable(found: Mapping[str, Any], missing: str) -> web.Response:
+    return answer({"status": "unavailable", "missing": [missing], **found}, 503)
 
 
 async def metrics(request: web.Request) -> web.Response:
     gateway = request.app[GATEWAY]
-    return await gateway.metrics.page(gateway.store)
+    return gateway.metrics.page(await gateway.gauges.read())
 
 
 async def _worker(store: AsyncStore) -> dict[str, Any]:
-    """Return the signs of a worker: an idle one waits at its queues, and takes ticks at once."""
-    clients = await store.command("INFO", "clients")
-    waiting = clients.get("blocked_clients", 0) if isinstance(clients, dict) else None
-    ticks = await store.command("LLEN", jobs.TICKS)
-    return {"seen": bool(waiting), "ticks": ticks}
+    """Return how many processes are alive, how many seconds ago the last beat, and the ticks left.
+
+    Their names are for ``xinshi doctor``: anybody may ask here.
+    """
+    found = await store.run(presence.workers())
+    age = round(found.all[0].age, 1) if found.all else None
+    return {
+        "alive": len(found.alive),
+        "age": age,
+        "ticks": await store.command("LLEN", jobs.TICKS),
+    }
 
 
 async def _polls(gateway: Gateway) -> list[dict[str, Any]]:

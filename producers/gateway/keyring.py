@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from producers.gateway.problems import Problem
+from worker.contract.gateway import Role
 from worker.contract.settings import ApiKey
 
 _SCHEME = "bearer"
@@ -52,12 +53,23 @@ class Keyring:
         scheme, _, given = (header or "").strip().partition(" ")
         if scheme.lower() != _SCHEME:
             raise _unauthorized("send the header Authorization: Bearer <api key>")
-        digest, found = _digest(given.strip()), None
+        found = self._find(given.strip())
+        if found is None:
+            raise _unauthorized("the API key is not known here")
+        if found.role is not Role.APP:
+            raise Problem("not-allowed", f"its role is {found.role}: it opens the console alone")
+        return found
+
+    def operator(self, secret: str) -> ApiKey | None:
+        """Return the key of an operator; None where it is none."""
+        found = self._find(secret)
+        return found if found is not None and found.role is Role.OPERATOR else None
+
+    def _find(self, secret: str) -> ApiKey | None:
+        digest, found = _digest(secret), None
         for known, key in self._keys:  # all of them: the time tells nothing
             if hmac.compare_digest(known, digest):
                 found = key
-        if found is None:
-            raise _unauthorized("the API key is not known here")
         return found
 
     def admit(self, key: ApiKey) -> None:

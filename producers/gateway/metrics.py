@@ -1,77 +1,49 @@
-"""Metrics of one gateway process, and the depths of the queues, for Prometheus."""
+"""Metrics of one gateway process, for Prometheus, with what its gauges read."""
+
+from collections.abc import Iterable, Iterator
 
 from aiohttp import web
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
 
-from worker.contract import keys
-from worker.contract.errors import StoreError
-from worker.contract.status import Stream
-from worker.store.client import AsyncStore
+from worker import metrics
+from worker.exposition import registry
+from worker.metrics import By, Metric
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-_ACCEPTED = "result is accepted or refused"
-_SIZES = (
-    ("waiting", "ZCARD", keys.WAITING),
-    ("unknown", "ZCARD", keys.UNKNOWN),
-    ("dead", "ZCARD", keys.DEAD),
-    ("spool", "XLEN", keys.SPOOL),
-    ("unreadable", "XLEN", keys.UNREADABLE),
-)
+
+class _Read(Collector):
+    """What was read for the page that is being written."""
+
+    families: Iterable[Family] = ()
+
+    def collect(self) -> Iterator[Family]:
+        yield from self.families
 
 
 class Metrics:
     """What this process counts. Its registry is its own: two gateways in a test do not meet."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"xinshi_gateway_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"xinshi_{name}", text, labels, registry=registry)
-
-        self.requests = counter("requests", "Requests answered", "method", "route", "status")
-        self.messages = counter("messages", f"Messages handed in; {_ACCEPTED}", "api_key", "result")
-        self.callbacks = counter(
-            "callbacks", f"Callbacks; {_ACCEPTED} or unavailable", "account", "kind", "result"
+        self._read = _Read()
+        self._registry = registry(By.GATEWAY.value, self._read)
+        self._requests = self._counter(metrics.REQUESTS)
+        self.messages = self._counter(metrics.HANDED_IN)
+        self.callbacks = self._counter(metrics.CALLBACKS)
+        told = metrics.REQUEST
+        self._seconds = Histogram(
+            *(told.name, told.help, told.labels), buckets=told.buckets, registry=self._registry
         )
-        self.seconds = Histogram(
-            *("xinshi_gateway_request_seconds", "Time to an answer", ("route",)),
-            buckets=_BUCKETS,
-            registry=registry,
-        )
-        self._up = gauge("redis_up", "Whether Redis answered just now")
-        self._ready = gauge("ready_messages", "Messages ready for a worker", "stream")
-        self._sizes = gauge("items", "Messages that wait or are in trouble; pages", "where")
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.help, metric.labels, registry=self._registry)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
 
-    async def page(self, store: AsyncStore) -> web.Response:
-        """Return everything as Prometheus reads it, the depths as they are now."""
-        self._ready.clear()
-        self._sizes.clear()
-        try:
-            ready = [await store.command("LLEN", keys.ready(stream)) for stream in Stream]
-            sizes = [await store.command(command, key) for _, command, key in _SIZES]
-        except StoreError:  # no depth is better than an old one
-            self._up.set(0)
-        else:
-            self._up.set(1)
-            for stream, depth in zip(Stream, ready, strict=True):
-                self._ready.labels(stream).set(depth)
-            for (name, _, _), size in zip(_SIZES, sizes, strict=True):
-                self._sizes.labels(name).set(size)
-        body = generate_latest(self.registry)
+    def page(self, read: Iterable[Family]) -> web.Response:
+        """Return everything as Prometheus reads it; ``read``: what the gauges say now."""
+        self._read.families = read
+        body = generate_latest(self._registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

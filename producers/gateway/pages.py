@@ -1,4 +1,4 @@
-"""Pages that never change: the description of the API, and where to find it."""
+"""The description of the API: a page that never changes."""
 
 from functools import cache
 from importlib.resources import files
@@ -8,16 +8,6 @@ import msgspec
 from aiohttp import web
 
 from worker import __version__
-
-_INDEX = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Xinshi 信使</title>
-<h1>Xinshi 信使</h1>
-<p>The HTTP gateway of an SMS delivery worker.
-Its API is described in <a href="/openapi.json">/openapi.json</a>.</p>
-</html>
-"""
 
 
 @cache
@@ -37,8 +27,3 @@ def _description() -> bytes:
 async def openapi(request: web.Request) -> web.Response:
     del request
     return web.Response(body=_description(), content_type="application/json")
-
-
-async def index(request: web.Request) -> web.Response:
-    del request
-    return web.Response(text=_INDEX, content_type="text/html")

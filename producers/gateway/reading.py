@@ -5,13 +5,14 @@ from typing import Any
 
 from aiohttp import web
 
-from producers.commands.vendors import describe
+from producers import funds
+from producers.commands.vendors import describe, row
 from producers.conditions import condition
 from producers.gateway.gateway import GATEWAY
 from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
 from producers.snapshot import moment
-from worker.store import care
+from worker.store import balances, care
 from worker.store.inbox import Received
 
 _PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
@@ -21,17 +22,21 @@ _MOST, _USUAL = 1000, 100
 
 async def inbound(request: web.Request) -> web.Response:
     """List inbound messages behind a place, the oldest first."""
-    after, limit = _after(request.query.get("after", "")), _limit(request.query.get("limit"))
+    after, limit = (
+        place(request.query.get("after", ""), "after"),
+        _limit(request.query.get("limit")),
+    )
     found = await request.app[GATEWAY].inbox.list(after, limit)
-    place = found[-1].id if found else after or None
-    return answer({"messages": [_letter(each) for each in found], "next": place})
+    end = found[-1].id if found else after or None
+    return answer({"messages": [_letter(each) for each in found], "next": end})
 
 
-def _after(text: str) -> str:
+def place(text: str, field: str) -> str:
+    """Return a place among the inbound messages, as a query names it; raise Problem."""
     found = _PLACE.fullmatch(text)
     if text and (found is None or any(int(part) > _HIGHEST for part in found.groups("0"))):
         rule = "must be the next of an earlier answer, or the id of an inbound message"
-        raise Problem("invalid-parameter", rule, field="after")
+        raise Problem("invalid-parameter", rule, field=field)
     return text
 
 
@@ -62,12 +67,14 @@ def _letter(received: Received) -> dict[str, Any]:
 
 
 async def vendors(request: web.Request) -> web.Response:
-    """List the accounts: what the settings make of them, and how they do."""
+    """List the accounts: what the settings say, how they do, what they have left."""
     gateway = request.app[GATEWAY]
     found = [describe(gateway.settings, vendor) for vendor in gateway.vendors.values()]
-    states = await gateway.store.run(care.states(tuple(gateway.vendors)))
+    names = tuple(gateway.vendors)
+    states = await gateway.store.run(care.states(names))
+    left = await gateway.store.run(balances.read(names))
     rows = [
-        each | condition(state, states.now, each["limits"]["concurrency"]).to_dict()
-        for state, each in zip(states.accounts, found, strict=True)
+        row(each, condition(state, states.now, each["limits"]["concurrency"]), funds.known(stored))
+        for each, state, stored in zip(found, states.accounts, left.accounts, strict=True)
     ]
     return answer({"vendors": rows})

@@ -14,13 +14,19 @@ from worker import vendors
 from worker.contract import streams
 from worker.contract.gateway import GatewaySettings
 from worker.contract.settings import (
+    Account,
+    Alarms,
     Brake,
     Breaker,
+    EventsSettings,
     Limits,
+    MetricsSettings,
     Settings,
     StoreSettings,
     StreamSettings,
+    SuppressionSettings,
     Timeouts,
+    Webhook,
     WorkerSettings,
     parse,
 )
@@ -33,7 +39,12 @@ TABLES: dict[str, type[Any]] = {
     "worker": WorkerSettings,
     "brake": Brake,
     "breaker": Breaker,
+    "suppression": SuppressionSettings,
+    "alarms": Alarms,
+    "events": EventsSettings,
     "gateway": GatewaySettings,
+    "metrics": MetricsSettings,
+    "webhooks.app": Webhook,
     "vendors.tencent.limits": Limits,
     "vendors.tencent.timeouts": Timeouts,
     **{f"streams.{each}": StreamSettings for each in Stream},
@@ -86,9 +97,27 @@ def test_the_workings_have_their_defaults() -> None:
 
     assert found.redis_url == plain.redis_url
     assert (found.store, found.worker) == (plain.store, plain.worker)
+    assert found.alarms == plain.alarms
+    assert found.events == plain.events
+    assert found.metrics == plain.metrics
+    assert found.suppression == plain.suppression
     assert (found.brake, found.breaker, found.gateway) == (
         plain.brake, plain.breaker, plain.gateway,
     )  # fmt: skip
+
+
+def test_what_every_account_may_say_has_its_default() -> None:
+    found, plain = parse(TABLE).vendors["tencent"], Account(adapter="tencent")
+
+    for name in ("balance_every", "balance_low"):
+        assert name in TABLE["vendors"]["tencent"]
+        assert getattr(found, name) == getattr(plain, name)
+
+
+def test_a_webhook_has_its_defaults() -> None:
+    found = parse(TABLE).webhooks["app"]
+
+    assert found == Webhook(url=found.url, secret=found.secret)
 
 
 @pytest.mark.parametrize("name", vendors.names())

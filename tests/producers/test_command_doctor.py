@@ -3,6 +3,8 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from producers.commands.checks import Check
 from worker.contract import jobs, keys, record
 from worker.contract.settings import Durability
 from worker.contract.status import Stream
-from worker.store import care
+from worker.store import balances, care, presence
 from worker.store.client import Store
 from worker.store.embedded import free_port
+from worker.store.presence import Vitals
 
 Xinshi = Callable[..., Any]
 NUMBER = "13800138000"
@@ -29,13 +32,23 @@ HEALTHY = {
     "used_memory": 1_000_000,
     "aof_enabled": 1,
     "aof_last_write_status": "ok",
-    "blocked_clients": 2,
 }
+
+
+QUEUES = ("sms.otp", "sms.notice", "sms.marketing", "sms.ticks")
+VITALS = Vitals(version="1", started=1, in_flight=3, queues=QUEUES)
+NAME = "w@host:1"
 
 
 @pytest.fixture
 def store(redis_url: str) -> Store:
     return Store(redis_url)
+
+
+@pytest.fixture(autouse=True)
+def alive(store: Store) -> None:
+    """A worker that serves everything."""
+    store.run(presence.beat(NAME, VITALS))
 
 
 def found(ran: Any) -> dict[str, dict[str, str]]:
@@ -48,10 +61,7 @@ def test_a_healthy_place_has_no_error(xinshi: Xinshi) -> None:
     checks = found(ran)
     assert ran.code == 0
     assert ran.lines[0]["verdict"] == "warning"  # the suite's server keeps nothing on disk
-    assert {name for name, each in checks.items() if each["verdict"] != "ok"} == {
-        "redis disk",
-        "workers",
-    }
+    assert {name for name, each in checks.items() if each["verdict"] != "ok"} == {"redis disk"}
     assert checks["route otp"]["found"] == "forms"
     assert checks["account main"]["found"] == "chuangxin, credentials are set"
 
@@ -232,7 +242,6 @@ def test_a_stream_is_judged(pile: Pile, verdict: str, word: str) -> None:
         ({"maxmemory": 1_050_000}, "redis memory", "warning"),
         ({"aof_enabled": 0}, "redis disk", "warning"),
         ({"aof_last_write_status": "err"}, "redis disk", "error"),
-        ({"blocked_clients": 0}, "workers", "warning"),
     ],
 )
 def test_a_server_is_judged(change: dict[str, Any], name: str, verdict: str) -> None:
@@ -394,3 +403,82 @@ def test_without_trouble_all_of_it_is_fine(xinshi: Xinshi) -> None:
 
     names = ("durability", "breakers", "drift", "unknown", "dead letters")
     assert {checks[name]["verdict"] for name in names} == {"ok"}
+
+
+def test_a_balance_that_runs_out_or_is_old_is_told(
+    bare: Xinshi, tmp_path: Path, redis_url: str, store: Store, raw: redis.Redis
+) -> None:
+    (tmp_path / "xinshi.toml").write_text(
+        f'redis_url = "{redis_url}"\n'
+        '[vendors.z]\nadapter = "zhenzi"\napp_id = "a"\napp_secret = "b"\n'
+        '[vendors.y]\nadapter = "zhenzi"\napp_id = "a"\napp_secret = "b"\n'
+        '[vendors.x]\nadapter = "zhenzi"\napp_id = "a"\napp_secret = "b"\nbalance_every = ""\n',
+        "utf-8",
+    )
+    store.run(balances.keep("z", Decimal(0), "messages"))
+    store.run(balances.keep("y", Decimal(5), "messages"))
+    raw.set(f"{keys.POLLED}y:balance", int((time.time() - 3600) * 1000))
+
+    checks = found(bare("doctor", "--json"))
+
+    assert checks["balance z"]["verdict"] == "error"
+    assert checks["balance z"]["found"] == "0 messages, lasts 0 h"
+    assert checks["balance y"]["verdict"] == "ok"
+    assert checks["poll z balance"]["verdict"] == "ok"
+    assert checks["poll y balance"]["verdict"] == "warning"
+    assert checks["poll y balance"]["found"] == "last 1 h ago"
+    assert "balance.failed" in checks["poll y balance"]["advice"]
+    assert "poll x balance" not in checks
+
+
+def test_without_a_worker_doctor_says_what_to_do(xinshi: Xinshi, store: Store) -> None:
+    store.run(presence.leave(NAME))
+    ran = xinshi("doctor", "--json")
+    store.run(presence.beat(NAME, VITALS))
+    store.redis.zincrby(keys.WORKERS, -120_000, "w@host:1")
+
+    again = found(xinshi("doctor", "--json"))
+
+    check = found(ran)["workers"]
+    assert (ran.code, check["verdict"]) == (1, "error")
+    assert (check["found"], check["advice"]) == (
+        "no worker is alive",
+        "start one, as a line of the Procfile does",
+    )
+    assert again["workers"]["found"] == "no worker is alive; the last was heard 2 min ago"
+    assert again["worker w@host:1"]["verdict"] == "warning"
+    assert again["worker w@host:1"]["found"] == "heard 2 min ago"
+
+
+def test_doctor_lists_the_workers_and_how_they_do(xinshi: Xinshi, store: Store) -> None:
+    started = int(time.time() * 1000) - 3 * 3_600_000
+    store.run(presence.beat("w@host:1", replace(VITALS, started=started)))
+    store.run(presence.beat("old@host:2", replace(VITALS, version="0")))
+
+    checks = found(xinshi("doctor", "--json"))
+
+    assert checks["workers"]["verdict"] == "warning"
+    assert checks["workers"]["found"] == "2 alive, of versions 0, 1"
+    worker = checks["worker w@host:1"]
+    assert worker["verdict"] == "ok"
+    assert re.fullmatch(
+        r"heard \d+ s ago, up 3 h, 3 in flight, serves sms.otp, sms.notice, sms.marketing, sms.ticks",
+        worker["found"],
+    )
+
+
+def test_a_queue_that_no_worker_serves_is_an_error(xinshi: Xinshi, store: Store) -> None:
+    store.run(presence.leave(NAME))
+    store.run(presence.beat("otp@host:1", replace(VITALS, queues=("sms.otp", "sms.ticks"))))
+    store.run(presence.beat("bulk@host:2", replace(VITALS, queues=("sms.notice",))))
+
+    ran = xinshi("doctor", "--json")
+    store.run(presence.beat("any@host:3", replace(VITALS, queues=())))
+    unsure = found(xinshi("doctor", "--json"))
+
+    checks = found(ran)
+    assert ran.code == 1
+    assert {name for name in checks if name.startswith("queue ")} == {"queue sms.marketing"}
+    assert checks["queue sms.marketing"]["verdict"] == "error"
+    assert checks["queue sms.marketing"]["advice"] == "start one with -Q sms.marketing"
+    assert "queue sms.marketing" not in unsure, "who does not say what it serves may serve it"

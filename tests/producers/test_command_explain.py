@@ -315,3 +315,13 @@ async def test_both_clients_explain(client: Any) -> None:
     assert [step.event for step in found.steps] == ["accepted"]
     assert found.next.event == "submit"
     assert json.dumps(found.to_dict()["steps"])
+
+
+def test_which_list_suppressed_it_is_told(xinshi: Xinshi, work: Any, told: Any) -> None:
+    xinshi("suppression", "add", NUMBER, "--signature", "信使")
+    ran = xinshi("send", NUMBER, "--text", "大促销", "--stream", "marketing", "--json")
+    message_id = ran.lines[0]["id"]
+
+    work.claim("marketing")
+
+    assert "suppressed: the recipient opted out of 【信使】" in told(message_id)

@@ -103,6 +103,46 @@ def test_a_scope_is_all_or_an_account(xinshi: Xinshi, raw: redis.Redis) -> None:
     assert listed.lines == [{"number": "+86138****8000", "scope": "main"}]
 
 
+def test_a_signature_has_a_list_of_its_own(xinshi: Xinshi, raw: redis.Redis) -> None:
+    added = xinshi("suppression", "add", NUMBERS[0], "--signature", "【信使】", "--json")
+    xinshi("suppression", "add", NUMBERS[1])
+    imported = xinshi(
+        "suppression", "import", "-", "--signature", "信使", stdin=f"{NUMBERS[1]}\n".encode()
+    )
+    listed = xinshi("suppression", "list", "--signature", "信使")
+    everything = xinshi("suppression", "list", "--json")
+    removed = xinshi("suppression", "remove", NUMBERS[0], "--signature", "信使")
+
+    assert added.lines == [{"scope": "sign:信使", "added": 1, "before": 0}]
+    assert imported.out == "1 added, 0 on the list before, 0 refused (sign:信使)\n"
+    assert sorted(listed.out.splitlines()) == [
+        "+86138****8000  sign:信使",
+        "+86139****9000  sign:信使",
+    ]
+    assert [each["scope"] for each in everything.lines] == ["all", "sign:信使", "sign:信使"]
+    assert removed.out == "1 removed, 0 not on the list (sign:信使)\n"
+    assert raw.smembers(f"{keys.SUPPRESSED}sign:信使") == {NUMBERS[1].encode()}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--signature", " "), "--signature: must not be empty"),
+        (("--signature", "a】b"), "--signature: a signature is the brand alone"),
+        (("--signature", "信使", "--scope", "all"), "give either --scope or --signature"),
+    ],
+)
+def test_a_signature_is_a_brand_and_no_scope_besides(
+    xinshi: Xinshi, raw: redis.Redis, options: tuple[str, ...], said: str
+) -> None:
+    for command in (("add", NUMBERS[0]), ("remove", NUMBERS[0]), ("list",)):
+        ran = xinshi("suppression", *command, *options)
+
+        assert ran.code == 2
+        assert said in ran.err
+    assert not raw.keys(f"{keys.SUPPRESSED}*")
+
+
 def test_a_bad_number_adds_none(xinshi: Xinshi, raw: redis.Redis) -> None:
     ran = xinshi("suppression", "add", NUMBERS[0], "123")
 

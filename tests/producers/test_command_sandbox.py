@@ -57,10 +57,15 @@ def test_it_answers_until_it_is_told_to_end(end: signal.Signals) -> None:
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(f"{address}/nothing", timeout=5)
         caught.value.close()
+        told = process.stdout.readline()
+        with urllib.request.urlopen(told.split()[-1], timeout=60) as page:
+            title = page.read().decode()
         process.send_signal(end)
         _, err = process.communicate(timeout=20)
 
     assert caught.value.code == 404
+    assert told == f"To see what the handsets got, open {address}/\n"
+    assert "<title>Xinshi sandbox</title>" in title
     assert (process.returncode, err) == (0, "")
 
 

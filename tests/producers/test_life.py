@@ -84,8 +84,14 @@ def last(before: str, event: str, said: str, *until: int) -> str:
             "too late to be submitted again, and may have been taken before: validity is over",
         ),
         ("unknown", "submitted", "found at the vendor by our id", "main took it: found at the vendor by our id"),
-        ("accepted", "suppressed", "the recipient opted out", "suppressed: the recipient opted out"),
+        ("accepted", "suppressed", "the recipient opted out of 【信使】", "suppressed: the recipient opted out of 【信使】"),
         ("submitting", "submitted", "0\n", "main took it: it said 0"),
+        (
+            "submitted",
+            "submitted",
+            "MO:0254\nnobody knows",
+            "the report of main does not say how it ended: it said MO:0254 (nobody knows)",
+        ),
     ],
 )  # fmt: skip
 def test_a_step_in_plain_words(before: str, event: str, said: str, text: str) -> None:

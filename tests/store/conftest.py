@@ -55,6 +55,7 @@ def account(name: str = "a", **rules: object) -> dict[str, object]:
     """An account without a limit, as worker.limits packs it; rules change it."""
     plain: dict[str, object] = {
         "name": name,
+        "sign": "",
         "max_length": 500,
         "templates_only": False,
         "templates": {},
@@ -73,7 +74,14 @@ def account(name: str = "a", **rules: object) -> dict[str, object]:
 def pack(*accounts: dict[str, object], evade: bool = False, **plan: object) -> bytes:
     """A stream's plan, as worker.limits packs it: no caps of our own, no quiet hours."""
     caps: dict[str, list[object]] = {"number": [], "prefix": [], "tag": []}
-    plain = {"accounts": accounts, "evade": evade, "caps": caps, "quiet": False, "suppress": False}
+    plain = {
+        "accounts": accounts,
+        "evade": evade,
+        "caps": caps,
+        "brands": {},
+        "quiet": False,
+        "suppress": False,
+    }
     assert plan.keys() <= plain.keys()
     return msgspec.msgpack.encode(plain | plan)
 
@@ -166,6 +174,35 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
     for _, each in ipairs(redis.call('HKEYS', key)) do
       if each == 'tat' or each == 'bulk' or each == 'down' or each == 'limited'
         or string.find(each, '^queued:') then
+        redis.call('HINCRBYFLOAT', key, each, -ms)
+      end
+    end
+  elseif string.find(name, '^balance:') then
+    for _, each in ipairs({'at', 'hint_at'}) do
+      if redis.call('HEXISTS', key, each) == 1 then
+        redis.call('HINCRBY', key, each, -ms)
+      end
+    end
+  elseif string.find(name, '^polled:') then
+    redis.call('DECRBY', key, ms)
+  elseif string.find(name, '^history:') then
+    for at, point in ipairs(redis.call('LRANGE', key, 0, -1)) do
+      local time, rest = string.match(point, '^(%d+)(.*)')
+      redis.call('LSET', key, at - 1, string.format('%.0f', time - ms) .. rest)
+    end
+  elseif string.find(name, '^webhook%-due:') then
+    for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      redis.call('ZINCRBY', key, -ms, id)
+    end
+  elseif string.find(name, '^webhook%-held:') then
+    for _, id in ipairs(redis.call('HKEYS', key)) do
+      local event = cmsgpack.unpack(redis.call('HGET', key, id))
+      event[1] = event[1] - ms
+      redis.call('HSET', key, id, cmsgpack.pack(event))
+    end
+  elseif string.find(name, '^webhooks:') then
+    for _, each in ipairs({'rest', 'rested', 'lost'}) do
+      if redis.call('HEXISTS', key, each) == 1 then
         redis.call('HINCRBYFLOAT', key, each, -ms)
       end
     end

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from worker.contract import keys
+from worker.contract.suppression import OptOut
 from worker.store import arrivals
 from worker.store.arrivals import Heard
 from worker.store.client import AsyncStore
@@ -19,8 +20,8 @@ def letter(text: str = "好的", **more: Any) -> Letter:
     return Letter(**({"account": "a", "sender": NUMBER, "text": text} | more))
 
 
-def heard(mark: str = "1", text: str = "好的", suppress: str = "", **more: Any) -> Heard:
-    return Heard(mark=mark, suppress=suppress, letter=letter(text, **more))
+def heard(mark: str = "1", text: str = "好的", *, out: bool = False, **more: Any) -> Heard:
+    return Heard(mark=mark, suppress=OptOut.ALL if out else "", letter=letter(text, **more))
 
 
 def take_in(lab: Lab, *items: Heard) -> list[bool]:
@@ -75,10 +76,10 @@ def test_its_text_stays_as_it_is(lab: Lab) -> None:
 
 
 def test_opt_outs_are_suppressed_also_where_the_letter_is_known(lab: Lab) -> None:
-    take_in(lab, heard("1", "TD", suppress="all"))
+    take_in(lab, heard("1", "TD", out=True))
     lab.raw.delete(f"{keys.SUPPRESSED}all")
 
-    take_in(lab, heard("1", "TD", suppress="all"))
+    take_in(lab, heard("1", "TD", out=True))
 
     assert lab.raw.smembers(f"{keys.SUPPRESSED}all") == {NUMBER[3:].encode()}
     assert len(stored(lab)) == 1

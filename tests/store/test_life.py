@@ -225,7 +225,7 @@ class Life(RuleBasedStateMachine):
 
         answer = self.lab.raw.eval(act.script.source, 0, *act.args)
 
-        assert answer[2:] == []
+        assert answer[3:] == []
 
     # ---- the vendor's answers, each as late and as often as it likes
 

@@ -30,7 +30,7 @@ def take_in(lab: Lab, *items: Report) -> list[tuple[str, str]]:
 
 
 def take_in_all(lab: Lab, *items: Report) -> list[tuple[arrivals.Verdict, str]]:
-    return lab.run(arrivals.report(items, memory=MEMORY))
+    return [(each.verdict, each.id) for each in lab.run(arrivals.report(items, memory=MEMORY))]
 
 
 def look(lab: Lab) -> list[str]:
@@ -129,6 +129,21 @@ def test_of_the_reports_on_the_parts_of_a_long_text_the_first_final_one_counts(l
     assert lab.status(message_id) == "undelivered"
 
 
+def test_a_report_that_is_not_final_leaves_its_code_on_a_submitted_message_once(lab: Lab) -> None:
+    message_id = submitted(lab)
+    before = lab.record(message_id)
+    vague = report(status="submitted", code="MO:0254", reason="nobody knows")
+
+    assert take_in(lab, vague, vague) == [("applied", message_id), ("late", message_id)]
+
+    found = lab.record(message_id)
+    assert (found.status, found.code, found.reason) == ("submitted", "MO:0254", "nobody knows")
+    assert [step[1] for step in trail(found)] == ["submitting", "submitted", "submitted"]
+    assert found.updated == before.updated, "reports are waited for from the submit on"
+    assert take_in(lab, report()) == [("applied", message_id)]
+    assert (lab.status(message_id), lab.record(message_id).code) == ("delivered", "DELIVRD")
+
+
 def test_a_report_on_a_message_that_is_gone_is_not_given_to_another(lab: Lab) -> None:
     gone = submitted(lab, "v1")
     lab.raw.delete(keys.message(gone))
@@ -205,7 +220,7 @@ def test_reports_that_nobody_asks_for_do_not_pile_up(lab: Lab) -> None:
         take_in(lab, report(f"v{place}"))
     old = lab.run(arrivals.report([report("v9")], memory=-1.0))
 
-    assert old == [("early", "")]
+    assert old == [("early", "", None)]
     assert lab.raw.hlen(EARLY) <= 1
 
 
@@ -495,3 +510,19 @@ def test_in_any_order_a_message_goes_forward_and_ends_as_its_first_final_report_
     assert last == (first or "submitted")
     assert not any(each in FINAL for each in seen[:-1])
     lab.check()
+
+
+def test_a_report_tells_how_long_ago_the_vendor_took_its_message(lab: Lab) -> None:
+    message_id = submitted(lab)
+    lab.pass_time(5000)
+
+    items = [report(), report(), report("v2")]
+    first, second, third = lab.run(arrivals.report(items, memory=MEMORY))
+
+    assert (first.verdict, first.id) == ("applied", message_id)
+    assert first.seconds is not None
+    assert 5.0 <= first.seconds < 65.0
+    assert [(each.verdict, each.seconds) for each in (second, third)] == [
+        ("late", None),
+        ("early", None),
+    ]

@@ -23,7 +23,9 @@ Write = Callable[..., Outgoing]
 
 @cache
 def read(name: str) -> Mapping[str, Any]:
-    return tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+    """Return a vendor's fixture: here, or in a folder with an adapter from elsewhere."""
+    (path,) = HERE.rglob(f"{name}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +35,8 @@ def make() -> Make:
     def build(name: str, /, **changes: Any) -> Vendor:
         options = {**read(name)["account"], **changes}
         base_url = options.pop("base_url", "")
-        account = Account(adapter=name, base_url=base_url, options=options)
+        adapter = read(name).get("adapter", name)
+        account = Account(adapter=adapter, base_url=base_url, options=options)
         return vendors.load(name, account, lambda: NOW)
 
     return build

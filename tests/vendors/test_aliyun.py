@@ -135,3 +135,23 @@ def test_every_code_in_the_table_was_asked_about() -> None:
 
     assert set(_aliyun.CODES) <= asked
     assert all(isinstance(found, Code) for found in _aliyun.CODES.values())
+
+
+def test_a_package_that_is_used_up_is_told_from_every_other_suspension() -> None:
+    by_code = {
+        code
+        for code, _ in BY_CODE
+        if _aliyun.answer(
+            Response(int(code[1:4]), "", {"x-ca-error-code": code}), vendor_says
+        ).drained
+    }
+    by_message = {
+        message
+        for status, message, _ in BY_MESSAGE
+        if _aliyun.answer(
+            Response(status, "", {"x-ca-error-message": message}), vendor_says
+        ).drained
+    }
+
+    assert by_code == {"B403MQ"}
+    assert by_message == {"Quota Exhausted", "Api Market Subscription quota exhausted"}

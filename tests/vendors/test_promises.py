@@ -16,6 +16,7 @@ from worker.contract.errors import SettingsError
 from worker.contract.events import Raw
 from worker.contract.settings import Account
 from worker.vendors.base import (
+    Balance,
     Call,
     Outcome,
     Outgoing,
@@ -31,7 +32,7 @@ Case = Mapping[str, Any]
 
 FIXTURES: Mapping[str, Case] = {
     path.stem: tomllib.loads(path.read_text(encoding="utf-8"))
-    for path in sorted(Path(__file__).parent.glob("*.toml"))
+    for path in sorted(Path(__file__).parent.rglob("*.toml"))
 }
 EVERY = pytest.mark.parametrize("name", sorted(FIXTURES))
 SOURCES = {"document", "captured", "guess"}
@@ -101,6 +102,12 @@ def drain(items: Iterable[Any]) -> tuple[list[Any], bool]:
             return found, True
 
 
+def remains(expected: Case) -> Balance | None:
+    """What an answer tells in passing, written as ``left = ["1.5", "yuan"]``."""
+    amount, unit = expected.get("left", (None, ""))
+    return Balance(Decimal(amount), unit) if amount else None
+
+
 def submit(vendor: Vendor, message: Outgoing, response: Response) -> list[Submission]:
     return vendor.submit([message]).read(response)
 
@@ -109,7 +116,9 @@ def submit(vendor: Vendor, message: Outgoing, response: Response) -> list[Submis
 
 
 def test_every_adapter_has_a_fixture_and_every_fixture_an_adapter() -> None:
-    assert sorted(FIXTURES) == vendors.names()
+    ours = [name for name, fixture in FIXTURES.items() if "adapter" not in fixture]
+
+    assert sorted(ours) == vendors.names()
 
 
 @EVERY
@@ -229,6 +238,8 @@ def test_an_answer_gives_its_outcome(name: str, case: Case, make: Make, write: W
         assert one.vendor_message_id == expected.get("vendor_message_id", "")
         assert one.alarm == expected.get("alarm", False)
         assert one.split == expected.get("split", False)
+        assert one.drained == expected.get("drained", False)
+        assert one.left == remains(expected)
         assert expected.get("reason", "") in one.reason
         assert bool(one.reason) or one.outcome is Outcome.SUBMITTED
 
@@ -245,6 +256,7 @@ def test_a_listed_code_has_its_outcome(
     assert [one.outcome for one in found] == [expected] * len(messages)
     assert {one.code for one in found} == {code}
     assert {one.alarm for one in found} == {code in table.get("alarms", ())}
+    assert {one.drained for one in found} == {code in table.get("drained", ())}
 
 
 @EVERY
@@ -302,6 +314,22 @@ def test_a_taken_answer_cut_off_anywhere_is_unreadable(name: str, make: Make, wr
     for end in range(whole):
         with pytest.raises(Unreadable):
             submit(vendor, message, Response(200, body[:end]))
+
+
+@EVERY
+@pytest.mark.parametrize("odd", [None, True, 1.5, "", "much", [], {}, 10**30, "9" * 400])
+def test_what_is_told_in_passing_never_spoils_the_answer(
+    name: str, odd: Any, make: Make, write: Write
+) -> None:
+    case = FIXTURES[name]["submission"][0]
+    if name not in JSON_VENDORS:
+        return
+    body = {key: odd if key in ("RemainPoint", "balance") else value
+            for key, value in json.loads(case["body"]).items()}  # fmt: skip
+
+    (found,) = submit(make(name), write(name), Response(200, json.dumps(body)))
+
+    assert (found.outcome, found.left) == (Outcome.SUBMITTED, None)
 
 
 _OTHERS: Sequence[Any] = (None, [], {}, True, 1.5, "", [[]], {"a": None}, -(10**30))
@@ -612,7 +640,8 @@ def test_an_address_cannot_carry_a_secret(name: str, address: str, make: Make) -
 
 @EVERY
 def test_addresses_are_https_unless_told_otherwise(name: str) -> None:
-    account = Account(adapter=name, options=FIXTURES[name]["account"])
+    fixture = FIXTURES[name]
+    account = Account(adapter=fixture.get("adapter", name), options=fixture["account"])
 
     assert vendors.load(name, account).base_url.startswith("https://")
 

@@ -90,6 +90,7 @@ def test_an_error_of_the_gateway_is_one_for_every_number(
     assert {one.code for one in found} == {f"gateway {status}"}
     assert reason in found[0].reason
     assert found[0].alarm is (outcome == "suspended")
+    assert found[0].drained is ("quota" in message)
 
 
 @pytest.mark.parametrize("body", ["", "<html></html>", "[]", '{"message":7}', '{"message":["x"]}'])

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import redis
 
 from worker.care import Care
+from worker.contract import happenings, keys
 from worker.contract.errors import StoreError
 from worker.contract.status import Status, Stream
+from worker.store import balances
 from worker.store.client import Store
 from worker.transport import Lost, NotSent
-from worker.vendors.base import Outcome, Response, Submission
+from worker.vendors.base import Balance, Outcome, Response, Submission
 
 from ..store.conftest import Lab  # noqa: TID252 - the suite is no installed package
 from .conftest import Asked, World, Worlds, answers, until
@@ -237,3 +240,91 @@ async def test_a_trip_that_redis_did_not_hear_is_said_again(
 
     await tripped(lab)
     assert before == {}
+
+
+# --- the money is gone --------------------------------------------------------------------------
+
+
+def told(lab: Lab, kind: str = happenings.BALANCE_LOW) -> list[happenings.Event]:
+    found = lab.raw.xrange(keys.EVENTS)
+    each = [happenings.unpack(place.decode(), row[b"e"]) for place, row in found]
+    return [event for event in each if event.type == kind]
+
+
+DRAINED = Submission(Outcome.SUSPENDED, code="108", reason="used up", alarm=True, drained=True)
+
+
+async def test_an_account_whose_money_is_gone_is_told_at_once_and_once(
+    world: Worlds, lab: Lab
+) -> None:
+    pump = world(TABLE)
+    await pump.store.run(balances.keep("one", Decimal("0.5"), "yuan"))
+    cares = [Care(pump.settings, pump.store) for _ in range(3)]
+
+    for _ in range(5):
+        for care in cares:
+            care.note("one", [DRAINED], began=lab.now())
+    await until(lambda: told(lab), "it is told")
+    lab.pass_time(int(lab.state("one")["down"]) - lab.now() + 1)
+    cares[0].note("one", [DRAINED], began=lab.now())
+    await until(lambda: lab.state("one")["strikes"] == "2", "its probe failed")
+    await asyncio.sleep(0.05)
+
+    (event,) = told(lab)
+    assert event.data == {
+        "account": "one",
+        "balance": "0.5",
+        "unit": "yuan",
+        "runway_hours": 0.0,
+        "threshold_hours": None,
+        "reason": "empty",
+    }
+
+
+async def test_another_reason_to_leave_it_alone_says_nothing_of_its_money(
+    world: Worlds, lab: Lab
+) -> None:
+    care = Care(world(TABLE).settings, world(TABLE).store)
+
+    care.note("one", [Submission(Outcome.SUSPENDED, code="107")], began=lab.now())
+    await tripped(lab)
+    await asyncio.sleep(0.05)
+
+    assert told(lab) == []
+
+
+async def test_what_an_answer_tells_in_passing_is_remembered(world: Worlds) -> None:
+    pump = world(TABLE)
+    left = Balance(Decimal(7), "messages")
+
+    Care(pump.settings, pump.store).note("one", [Submission(Outcome.SUBMITTED, left=left)], began=1)
+
+    async def kept() -> bool:
+        (found,) = (await pump.store.run(balances.read(["one"]))).accounts
+        return found.hint == 7
+
+    await until(kept, "it is written")
+
+
+async def test_an_account_that_says_it_is_unusable_becomes_an_event_with_its_code(
+    world: Worlds, lab: Lab
+) -> None:
+    pump = world(TABLE)
+    said = Submission(Outcome.SUSPENDED, code="107", reason="the address is not on its list")
+
+    Care(pump.settings, pump.store).note("one", [said], began=lab.now())
+    await tripped(lab)
+
+    (event,) = told(lab, happenings.ACCOUNT_SUSPENDED)
+    assert event.data == {"account": "one", "code": "107", "reason": said.reason}
+
+
+async def test_one_that_fails_is_left_alone_without_an_event(world: Worlds, lab: Lab) -> None:
+    pump = world(TABLE)
+    care = Care(pump.settings, pump.store)
+
+    for _ in range(3):
+        care.note("one", [Submission(Outcome.UNAVAILABLE, code="500")], began=lab.now())
+    await tripped(lab)
+
+    assert told(lab, happenings.ACCOUNT_SUSPENDED) == []

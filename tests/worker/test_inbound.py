@@ -8,6 +8,8 @@ from worker import inbound
 from worker.contract import accounts
 from worker.contract.errors import SettingsError
 from worker.contract.events import Inbound
+from worker.contract.suppression import OptOut
+from worker.store.arrivals import Heard
 
 from .coming_back import NUMBER
 
@@ -18,6 +20,10 @@ NOISE = st.text(alphabet=" \t\r\n.。!！,，;；'\"“”‘’【】[]()（）
 def heard(text: str = "好的", **fields: str) -> Inbound:
     plain = {"sender": NUMBER, "extension": "01", "vendor_message_id": "mo"}
     return Inbound(text=text, **(plain | fields))  # type: ignore[arg-type]
+
+
+def arrival(said: Inbound, reach: OptOut = OptOut.SIGNATURE) -> Heard:
+    return inbound.arrival("a", said, reach, "信使")
 
 
 @given(st.sampled_from(WORDS), NOISE, NOISE, st.booleans())
@@ -56,17 +62,21 @@ def test_a_sentence_is_no_opt_out(text: str) -> None:
     assert not inbound.opts_out(text)
 
 
-def test_an_opt_out_suppresses_everywhere_and_other_replies_nowhere() -> None:
-    out, plain = inbound.arrival("a", heard("退订")), inbound.arrival("a", heard())
+@pytest.mark.parametrize("reach", OptOut)
+def test_an_opt_out_reaches_as_far_as_the_settings_say_and_other_replies_nowhere(
+    reach: OptOut,
+) -> None:
+    out, plain = arrival(heard("退订"), reach), arrival(heard(), reach)
 
-    assert (out.suppress, out.letter.opted_out) == ("all", True)
+    assert (out.suppress, out.letter.opted_out) == (reach, True)
     assert (plain.suppress, plain.letter.opted_out) == ("", False)
+    assert out.signature == "信使"
 
 
 def test_the_same_reply_has_the_same_mark_and_another_one_has_not() -> None:
-    same = {inbound.arrival("a", heard()).mark for _ in range(2)}
+    same = {arrival(heard()).mark for _ in range(2)}
     others = {
-        inbound.arrival("a", each).mark
+        arrival(each).mark
         for each in (heard("b"), heard(extension="02"), heard(sender="+8613900000001"))
     }
 
@@ -75,7 +85,7 @@ def test_the_same_reply_has_the_same_mark_and_another_one_has_not() -> None:
 
 
 def test_half_a_character_is_no_reason_to_lose_a_reply() -> None:
-    assert inbound.arrival("a", heard("退\ud800")).letter.text == "退?"
+    assert arrival(heard("退\ud800")).letter.text == "退?"
 
 
 def test_no_account_is_named_as_the_list_for_all_of_them_is() -> None:

@@ -1,17 +1,21 @@
 """Intake: every word of a page is settled, once, and no page is forgotten before."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 import pytest_asyncio
 
+from worker import metrics
 from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.events import Raw
 from worker.contract.status import Stream
+from worker.contract.suppression import OptOut, SuppressionSettings
 from worker.intake import Intake
+from worker.metrics import Counts
 from worker.store.client import AsyncStore
 from worker.store.inbox import Inbox
 from worker.store.spool import Spool
@@ -123,7 +127,7 @@ async def test_good_items_of_a_bad_page_count_and_the_page_is_kept(post: Post) -
     assert await left(post) == (0, 1)
     (aside,) = await Spool(post.store).aside()
     assert aside.why == "1 items are none that the document knows"
-    assert await post.store.redis.sismember(f"{keys.SUPPRESSED}all", NUMBER[3:])
+    assert await post.store.redis.sismember(f"{keys.SUPPRESSED}sign:s", NUMBER[3:])
 
 
 async def test_an_unreadable_page_is_parsed_after_a_fix(
@@ -213,6 +217,60 @@ async def test_marketing_to_who_opted_out_is_suppressed(post: Post) -> None:
     wanted = [await post.send(stream=stream) for stream in (Stream.NOTICE, Stream.OTP)]
 
     assert await post.statuses([advert, *wanted]) == ["suppressed", "submitting", "submitting"]
+
+
+@pytest.fixture
+def awake(post: Post) -> Post:
+    """The same without quiet hours, for marketing that is to leave whenever the suite runs."""
+    streams = dict(post.settings.streams)
+    streams[Stream.MARKETING] = replace(streams[Stream.MARKETING], quiet_hours=None)
+    post.settings = replace(post.settings, streams=streams)
+    return post
+
+
+@pytest.mark.parametrize("word", ["Ｔ", "ｔｄ。", " 退 订 ", "回复ＴＤ"])
+async def test_who_opted_out_of_a_signature_still_gets_what_comes_under_others(
+    awake: Post, word: str
+) -> None:
+    post = awake
+    await post.submitted("v0")  # under s
+    await put(post, page(reply(word)), kind="inbound")
+    await intake(post).round()
+
+    signed = [f'{{"text":"t","signature":"{each}"}}'.encode() for each in ("s", "other")]
+    adverts = [await post.send(stream="marketing", content=each) for each in signed]
+    code = await post.send(stream="otp")
+
+    assert await post.statuses([*adverts, code]) == ["suppressed", "submitting", "submitting"]
+    assert (await post.record(adverts[0])).reason == "the recipient opted out of 【s】"
+
+
+async def test_an_accounts_own_signature_is_what_a_reply_there_means(awake: Post) -> None:
+    post = awake
+    plain = {"content": b'{"text":"t"}', "to": "+8613800210021"}
+    await post.submitted("77", "chuangrui", **plain)
+    push = "13800210021#@#T#@#2013-08-21 21:20:11#@#008123"
+    await put(post, account="chuangrui", kind="inbound", params={"args": push})
+    await intake(post).round()
+
+    out = await post.send("chuangrui", stream="marketing", **plain)
+    other = await post.send("tencent", stream="marketing", **plain)
+
+    assert await post.statuses([out, other]) == ["suppressed", "submitting"]
+
+
+async def test_an_opt_out_means_all_where_the_settings_say_so(redis_url: str) -> None:
+    store = AsyncStore(redis_url, timeout=10.0)
+    post = Post(
+        replace(table(redis_url), suppression=SuppressionSettings(opt_out=OptOut.ALL)), store
+    )
+    await post.submitted("v0")
+    await put(post, page(reply("T")), kind="inbound")
+
+    await intake(post).round()
+
+    assert await store.redis.sismember(f"{keys.SUPPRESSED}all", NUMBER[3:])
+    await store.close()
 
 
 async def test_no_number_and_no_text_is_logged(
@@ -306,3 +364,29 @@ async def test_a_hint_waits_while_the_vendor_does_not_answer(post: Post) -> None
 
     assert await post.statuses([message_id, second]) == ["delivered"] * 2
     assert await left(post) == (0, 0)
+
+
+async def test_reports_are_counted_with_their_time_and_pages_with_their_end(post: Post) -> None:
+    await post.submitted("v1")
+    await put(post, page(row("v1"), row("v1"), row("v9")))
+    await put(post, "{not JSON")
+    await put(post, account="gone")
+    counts = Counts()
+    spool = Spool(post.store, idle=60.0)
+    parts = post.settings, post.vendors, post.store, post.transport
+
+    await Intake(*parts, spool=spool, metrics=counts).round()
+
+    assert counts.totals[metrics.REPORTS.name] == {
+        ("tencent", "delivered", "applied"): 1,
+        ("tencent", "delivered", "late"): 1,
+        ("tencent", "delivered", "early"): 1,
+    }
+    (spread,) = counts.spreads[metrics.REPORT.name].values()
+    assert sum(spread.counts) == 1
+    assert 0 <= spread.sum < 3600
+    assert counts.totals[metrics.PAGES.name] == {
+        ("tencent", "parsed"): 1,
+        ("tencent", "unreadable"): 1,
+        ("unknown", "unreadable"): 1,
+    }

@@ -50,6 +50,7 @@ def test_an_account_has_its_adapters_limits_where_the_settings_name_none() -> No
 
     assert forms == {
         "name": "forms",
+        "sign": "",
         "max_length": 200,
         "templates_only": True,
         "templates": {"otp": True, "own": True},

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from worker.contract import happenings, keys
 from worker.contract.status import Stream
 from worker.probe import Prober
 from worker.store.client import Store
@@ -87,6 +88,21 @@ async def test_an_empty_balance_does_not(case: Case, balance: str) -> None:
 
     assert await case.prober.round() == 0
     assert case.left_alone()
+
+
+async def test_a_probe_that_finds_nothing_left_tells_it_once(case: Case) -> None:
+    case.has_balance("one")
+    case.balance = "0"
+    case.lab.trip("one", 60)
+    for _ in range(3):
+        case.lab.pass_time(int(case.lab.state("one")["down"]) - case.lab.now() + 1)
+        await case.prober.round()
+
+    events = [row[b"e"] for _, row in case.lab.raw.xrange(keys.EVENTS)]
+    told = [happenings.unpack("1-1", packed) for packed in events]
+    low = [each.data["reason"] for each in told if each.type == happenings.BALANCE_LOW]
+    assert case.lab.state("one")["strikes"] == "4"
+    assert low == ["empty"]
 
 
 async def test_a_postpaid_account_may_be_below_nothing(case: Case) -> None:

@@ -1,8 +1,11 @@
 """One process's parts, driven from threads as Celery drives them."""
 
 import asyncio
+import contextlib
+import os
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,21 +13,28 @@ from typing import Any
 import pytest
 import redis
 
+from worker import __version__
+from worker.contract import keys
 from worker.contract.errors import SettingsError
 from worker.contract.settings import parse
 from worker.contract.status import Status, Stream
 from worker.process import Process
+from worker.store import presence
+from worker.store.client import Store
+from worker.store.embedded import Server, free_port
+from worker.store.feed import emit
 from worker.vendors.base import Response
 
 from .conftest import PATIENCE, Asked, Listening, Serve, Worlds, answers, until
+from .endpoints import SECRET, running
 
 Start = Callable[..., Process]
 DEAD = "redis://127.0.0.1:1/0"
 
 
 def table(url: str = "http://127.0.0.1:1", **more: Any) -> dict[str, Any]:
-    keys = {"adapter": "zhenzi", "base_url": url, "app_id": "1", "app_secret": "2"}
-    return {"vendors": {"one": keys}, **more}
+    one = {"adapter": "zhenzi", "base_url": url, "app_id": "1", "app_secret": "2"}
+    return {"vendors": {"one": one}, **more}
 
 
 @pytest.fixture
@@ -121,6 +131,25 @@ async def test_a_tick_sweeps_attempts_that_are_past_their_deadline(
     assert await pump.all_are(ids, Status.UNKNOWN)
 
 
+async def test_a_tick_asks_for_balances_and_looks_how_old_the_polls_are(
+    start: Start, serve: Serve, raw: "redis.Redis"
+) -> None:
+    async def has_537(seen: Listening, reader: asyncio.StreamReader, writer: Any) -> None:
+        await seen.request(reader)
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"code":0,"data":537}')
+        await writer.drain()
+
+    vendor = await serve(has_537)
+    process = start(url=vendor.url)
+
+    assert await asyncio.to_thread(process.balances) == 1
+    assert await asyncio.to_thread(process.balances) == 0, "it is not due again"
+
+    assert raw.hget("xinshi:balance:one", "amount") == b"537"
+    assert raw.exists("xinshi:polled:one:balance")
+    assert len(vendor.heads) == 1
+
+
 async def _never(asked: Asked) -> Response:
     await asyncio.Event().wait()
     raise AssertionError
@@ -134,6 +163,25 @@ def test_a_process_starts_and_stops_without_redis(start: Start) -> None:
     process.stop()
 
     assert time.monotonic() - begun < PATIENCE
+
+
+async def test_how_many_events_are_kept_is_told_to_the_scripts(
+    start: Start, raw: "redis.Redis"
+) -> None:
+    start(events={"keep": 7})
+
+    await until(lambda: raw.get(keys.EVENTS_KEPT) == b"7", "it is written")
+
+
+async def test_it_is_told_as_soon_as_redis_is_there(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.process._AGAIN", 0.05)
+    server = Server(port=free_port())
+    start(redis=server.url, events={"keep": 7})
+
+    with server, redis.Redis.from_url(server.url) as raw:
+        await until(lambda: raw.get(keys.EVENTS_KEPT) == b"7", "it is written")
 
 
 def test_stopping_twice_or_never_started_does_nothing(start: Start) -> None:
@@ -158,6 +206,69 @@ def test_stopping_is_safe_while_a_thread_asks_for_work(start: Start) -> None:
         assert not thread.is_alive()
 
 
+def test_a_process_is_known_to_be_alive_from_its_appearance_to_its_stop(
+    start: Start, redis_url: str
+) -> None:
+    store = Store(redis_url, timeout=10.0)
+    process = start()
+    for _ in range(2):  # Celery says so each time that Redis was away
+        process.appear("w@host", ["sms.otp"])
+    end = time.monotonic() + PATIENCE
+    while not (alive := store.run(presence.workers()).alive):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+    process.stop()
+    process.appear("w@host", [])
+
+    assert [each.name for each in alive] == [f"w@host:{os.getpid()}"]
+    assert alive[0].vitals is not None
+    assert (alive[0].vitals.version, alive[0].vitals.queues) == (__version__, ("sms.otp",))
+    assert store.run(presence.workers()).all == []
+    store.close()
+
+
 def test_an_adapter_that_nobody_has_is_an_error_of_the_settings() -> None:
     with pytest.raises(SettingsError, match=r"vendors.one.adapter: unknown adapter 'nobody'"):
         Process(parse({"vendors": {"one": {"adapter": "nobody"}}}))
+
+
+async def test_a_tick_posts_webhooks_in_the_background_and_stopping_ends_it(
+    start: Start, raw: "redis.Redis"
+) -> None:
+    async with running() as app:
+        settings = {"url": app.url, "secret": SECRET, "allow_private": True}
+        process = start(webhooks={"app": settings})
+
+        assert await asyncio.to_thread(process.notify) == 1
+        await until(lambda: raw.exists(keys.WEBHOOKS + "app"))
+        assert await asyncio.to_thread(process.notify) == 0
+        with contextlib.closing(Store(process._settings.redis_url)) as store:
+            await asyncio.to_thread(store.run, emit("inbound", {}))
+        await until(lambda: app.came)
+        await asyncio.to_thread(process.stopping)
+        await asyncio.to_thread(process.stop)
+
+    assert app.came[0].verified().type == "inbound"
+    assert not raw.exists(keys.WEBHOOK_LEASE + "app"), "another process may go on at once"
+
+
+async def test_a_process_lets_itself_be_scraped_until_it_stops(
+    start: Start, serve: Serve, world: Worlds
+) -> None:
+    vendor, port = await serve(_answer), free_port()
+    process = start(url=vendor.url, metrics={"listen": f"127.0.0.1:{port}"})
+    await world().send(2)
+    await asyncio.to_thread(process.submit, Stream.NOTICE)
+
+    def scraped() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            text: str = answer.read().decode()
+        return text
+
+    submitted = 'xinshi_messages_total{account="one",outcome="submitted",stream="notice"} 2.0'
+    await until(lambda: submitted in scraped())
+    await until(lambda: "xinshi_loop_lag_seconds_count 0.0" not in scraped())
+    await asyncio.to_thread(process.stop)
+    with pytest.raises(OSError, match="refused"):
+        scraped()

@@ -97,9 +97,10 @@ def test_a_report_is_as_old_as_its_vendor_says_or_older(
 def test_a_hint_is_worth_what_the_vendor_does_not_contradict(
     hint: str, asked: str | None, status: str
 ) -> None:
-    answer = Found(found=True, status=Status(asked) if asked else None)
+    answer = Found(found=True, code="asked", status=Status(asked) if asked else None)
 
-    found = reports.confirmed(told(status=Status(hint), hint=True), answer)
+    found = reports.confirmed(told(status=Status(hint), code="hinted", hint=True), answer)
 
     assert found.status == status
+    assert found.code == ("hinted" if status == hint != "submitted" else "asked")
     assert not found.hint

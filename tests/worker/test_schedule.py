@@ -1,15 +1,21 @@
 """Beat's ticks: none while nobody takes them, and none that Redis's absence could stop."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from celery import Celery
 
+from worker import metrics
 from worker.contract.jobs import TICKS, Task
+from worker.heartbeat import STALE, Heart
+from worker.metrics import Counts
 from worker.schedule import SCHEDULE, Ticks
 
 from .conftest import PATIENCE
+
+DEAD = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
@@ -39,9 +45,11 @@ def test_the_ticks_come_often_and_carry_nothing(app: Any) -> None:
         Task.RELEASE: 1.0,
         Task.SWEEP: 1.0,
         Task.INTAKE: 1.0,
+        Task.NOTIFY: 1.0,
         Task.POLL: 2.0,
         Task.RESOLVE: 2.0,
         Task.PROBE: 10.0,
+        Task.BALANCES: 30.0,
     }
     for entry in scheduler.schedule.values():
         assert (entry.args, entry.kwargs) == ((), {})
@@ -85,4 +93,57 @@ def test_ticks_go_on_after_their_connections_were_cut(app: Any, raw: "redis.Redi
         send(scheduler, Task.RELEASE)
 
     assert int(raw.llen(TICKS)) >= 2
+    scheduler.close()
+
+
+def test_each_round_of_beat_is_a_heartbeat(app: Any, tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    scheduler = Ticks(app)
+    scheduler.heart = Heart(str(file))
+    file.unlink()
+
+    scheduler.tick()
+
+    assert file.exists()
+    scheduler.close()
+
+
+def test_beats_heart_goes_on_while_redis_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent: list[float] = [0.0]  # seconds since each heartbeat, as kombu would sleep them
+
+    def sleep(seconds: float) -> None:
+        if file.exists():
+            file.unlink()
+            silent.append(0.0)
+        silent[-1] += seconds
+        if sum(silent) > 5 * STALE:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("kombu.utils.functional.sleep", sleep)
+    file = tmp_path / "heartbeat"
+    app = Celery("test", broker=DEAD, set_as_current=False)
+    app.conf.broker_connection_max_retries = None
+    scheduler = Ticks(app)
+    scheduler.heart = Heart(str(file))
+
+    with pytest.raises(KeyboardInterrupt):
+        assert scheduler.producer
+
+    assert max(silent) < STALE / 4
+    app.close()
+
+
+def test_ticks_are_counted_sent_or_not(app: Any, raw: "redis.Redis") -> None:
+    scheduler = Ticks(app)
+    scheduler.counts = Counts()
+
+    for _ in range(13):
+        send(scheduler, Task.RELEASE)
+    raw.delete(TICKS)
+    send(scheduler, Task.SWEEP)
+
+    assert scheduler.counts.totals[metrics.TICKS.name] == {("sms.release",): 10, ("sms.sweep",): 1}
+    assert scheduler.counts.totals[metrics.TICKS_WITHHELD.name] == {("sms.release",): 3}
     scheduler.close()

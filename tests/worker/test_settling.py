@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import msgspec
+
 from worker.contract.errors import StoreError
 from worker.contract.settings import StoreSettings
 from worker.contract.status import Status
@@ -26,11 +28,19 @@ class Ledger(AsyncStore):
         await asyncio.sleep(0)
         if self.failures:
             raise self.failures.pop(0)
-        if self.poison and self.poison in act.args:
+        ids = _ids(act)
+        if self.poison and self.poison in ids:
             raise ValueError("an id that cannot be sent")
-        width, first = (8, 1) if act.script.name == "settle" else (10, 1)
-        self.told.append((act.script.name, [str(each) for each in act.args[first::width]]))
+        self.told.append((act.script.name, ids))
         return []
+
+
+def _ids(act: Act[Any]) -> list[str]:
+    if act.script.name == "settle":
+        packed = act.args[1]
+        assert isinstance(packed, bytes)
+        return [row[0] for row in msgspec.msgpack.decode(packed)[0]]
+    return [str(each) for each in act.args[1::10]]
 
 
 def settled(number: int) -> Settled:

@@ -1,14 +1,15 @@
 """Accounts: one set of credentials at one vendor, with its limits and time-outs."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 
 from worker.contract.durations import Window
 from worker.contract.errors import SettingsError
-from worker.contract.tables import Table, address, durations, windows
+from worker.contract.tables import Table, address, durations, own_name, windows
 
-_ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_BALANCE_EVERY = 300.0  # seconds
+_HIGHEST = Decimal(10) ** 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +36,14 @@ class Account:
     base_url: str = ""
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    balance_every: float = _BALANCE_EVERY  #: seconds between two looks at its balance; 0: never
+    balance_low: Decimal | None = None  #: what is too little, in the balance's own unit
     options: Mapping[str, str | int | bool] = field(default_factory=dict, repr=False)
     #: everything else in the table: credentials and what the adapter itself understands
 
 
 def account_name(name: str) -> str:
-    if not _ACCOUNT.fullmatch(name):
-        raise SettingsError(
-            f"vendors.{name}", "an account's name is up to 32 of a-z, 0-9, _ and -, a letter first"
-        )
+    own_name(name, f"vendors.{name}", "an account")
     if name == "all":
         raise SettingsError(f"vendors.{name}", "all is the suppression list of all accounts")
     return name
@@ -67,6 +67,8 @@ def parse(table: Table) -> Account:
             otp_share=_share(limits),
         ),
         timeouts=durations(timeouts, Timeouts()),
+        balance_every=table.interval("balance_every", _BALANCE_EVERY),
+        balance_low=_amount(table, "balance_low"),
         options={key: _scalar(value, table.key(key)) for key, value in table.rest().items()},
     )
     limits.close()
@@ -80,6 +82,21 @@ def _share(limits: Table) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
         raise SettingsError(limits.key("otp_share"), "must be a number from 0 to below 1")
     return float(value)
+
+
+def _amount(table: Table, name: str) -> Decimal | None:
+    """Read an amount, which may be below nothing; "" is none."""
+    value = table.pop(name)
+    if value is None or value == "":
+        return None
+    known = isinstance(value, int | float | str) and not isinstance(value, bool)
+    try:
+        found = Decimal(str(value)) if known else Decimal("NaN")
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or abs(found) > _HIGHEST:
+        raise SettingsError(table.key(name), 'must be a number, or "" for none')
+    return found
 
 
 def _scalar(value: object, key: str) -> str | int | bool:

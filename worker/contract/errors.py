@@ -6,6 +6,7 @@
     ├── BatchError         some messages of a batch did; the others were stored
     ├── ConflictError      an idempotency key came back with another message
     ├── NotFoundError      no message has this id (or its retention is over)
+    ├── WebhookError       a request is no webhook of ours, or not a fresh one
     └── StoreError         Redis did not answer in time, or refused
 
 No text of an error holds a secret, a whole phone number or a message's text.
@@ -69,6 +70,10 @@ class NotFoundError(XinshiError, LookupError):
     def __init__(self, message_id: str) -> None:
         super().__init__(f"no message has the id {message_id[:40]!r}")
         self.id = message_id
+
+
+class WebhookError(XinshiError, ValueError):
+    """A request cannot be believed to be a webhook of ours: its signature, its age or its form."""
 
 
 class StoreError(XinshiError):

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
 
 from worker.contract.errors import SettingsError
 from worker.contract.status import Stream
@@ -16,14 +16,23 @@ Network = IPv4Network | IPv6Network
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _SECRET = re.compile(r"[\x21-\x7e]+")
 _PORTS = 65536
+_LEAST = 16  # characters of an operator's key: it signs sessions, and people log in with it
+
+
+class Role(StrEnum):
+    """What a key is for; none is for both."""
+
+    APP = "app"  #: a web app calls /v1 with it
+    OPERATOR = "operator"  #: a person signs in to the console with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """One web app that may call the gateway."""
+    """One web app that may call the gateway, or one person who may look after it."""
 
     name: str
     key: str = field(repr=False)
+    role: Role = Role.APP
     streams: frozenset[Stream] = frozenset(Stream)  #: those it may send on
     signatures: frozenset[str] | None = None  #: those it may send under; None: any
     per_second: float | None = None  #: messages and other requests, in each gateway process
@@ -92,10 +101,12 @@ def _api_key(name: str, table: Table) -> ApiKey:
     secret = table.text("key", "")
     if not _SECRET.fullmatch(secret):
         raise SettingsError(table.key("key"), "must be printable ASCII without spaces, not empty")
-    brands, rule = _texts(table, "signatures"), table.key("signatures")
+    role = _role(table, secret)
+    brands, rule = table.texts("signatures"), table.key("signatures")
     found = ApiKey(
         name=name,
         key=secret,
+        role=role,
         streams=_streams(table),
         signatures=None
         if brands is None
@@ -106,8 +117,22 @@ def _api_key(name: str, table: Table) -> ApiKey:
     return found
 
 
+def _role(table: Table, secret: str) -> Role:
+    try:
+        role = Role(table.text("role", Role.APP))
+    except ValueError as error:
+        raise SettingsError(table.key("role"), f"must be one of {', '.join(Role)}") from error
+    if role is Role.OPERATOR:
+        if len(secret) < _LEAST:
+            rule = f"an operator's key has at least {_LEAST} characters"
+            raise SettingsError(table.key("key"), rule)
+        for name in table.rest():
+            raise SettingsError(table.key(name), f"is nothing that the key of an {role} has")
+    return role
+
+
 def _streams(table: Table) -> frozenset[Stream]:
-    names = _texts(table, "streams")
+    names = table.texts("streams")
     try:
         return frozenset(Stream) if names is None else frozenset(Stream(name) for name in names)
     except ValueError as error:
@@ -117,16 +142,7 @@ def _streams(table: Table) -> frozenset[Stream]:
 
 def _networks(table: Table, name: str) -> tuple[Network, ...]:
     try:
-        return tuple(ip_network(text) for text in _texts(table, name) or ())
+        return tuple(ip_network(text) for text in table.texts(name) or ())
     except ValueError as error:
         rule = 'must be IP addresses or networks like ["10.0.0.0/8"]'
         raise SettingsError(table.key(name), rule) from error
-
-
-def _texts(table: Table, name: str) -> list[str] | None:
-    value: Any = table.pop(name)
-    if value is not None and (
-        not isinstance(value, list) or not all(isinstance(text, str) for text in value)
-    ):
-        raise SettingsError(table.key(name), "must be a list of strings")
-    return value

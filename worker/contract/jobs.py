@@ -18,7 +18,9 @@ class Task(StrEnum):
     RESOLVE = "sms.resolve"  #: unknown messages
     PROBE = "sms.probe"  #: accounts that are left alone
     POLL = "sms.poll"  #: reports and inbound messages, where the vendor wants to be asked
+    BALANCES = "sms.balances"  #: what the accounts have left, and alarms about it
     INTAKE = "sms.intake"  #: what stands in the spool
+    NOTIFY = "sms.notify"  #: webhooks: somebody works for each endpoint
 
 
 TICKS = "sms.ticks"  #: the queue of beat's periodic tasks

@@ -7,6 +7,7 @@ queues are the lists named in worker.contract.jobs.
 PREFIX = "xinshi:"
 
 MESSAGE = PREFIX + "m:"  # + id: string, the record; validity + retention
+TEXT = PREFIX + "text:"  # + digest: string, what several messages say; as their records
 ONCE = PREFIX + "once:"  # + idempotency key: string, "id digest"; the key's memory (a day)
 READY = PREFIX + "ready:"  # + stream: list of ids, first in first out; while they wait
 WAITING = PREFIX + "waiting"  # sorted set, id -> due time in ms; while they wait
@@ -24,12 +25,24 @@ SPOOL = PREFIX + "spool"  # stream, what vendors handed us, raw; until parsed
 UNREADABLE = PREFIX + "unreadable"  # stream, pages no parser understands; until somebody acts
 EARLY = PREFIX + "early:"  # + account:number: hash, vendor's id -> report without a message; 72 h
 LOST = PREFIX + "lost:"  # + account:number: sorted set, id -> when its answer was lost; 72 h
-SUPPRESSED = PREFIX + "suppressed:"  # + "all" or account or signature: set of numbers; for ever
+SUPPRESSED = PREFIX + "suppressed:"  # + "all", account or "sign:" + signature: numbers; for ever
+SIGNATURES = PREFIX + "signatures"  # set of the signatures that numbers opted out of; for ever
 HEARD = PREFIX + "heard:"  # + account and what it is known by: an inbound message's mark; 72 h
 LAST = PREFIX + "last:"  # + account:number: string, our last message to it there; 72 h
 POLLED = PREFIX + "polled:"  # + account:kind: string, when it was polled last, ms; for ever
 LEASE = PREFIX + "lease:"  # + account:kind: string, who polls it now; the call's time-out
+ASKED = PREFIX + "asked:"  # + account: string, its balance was asked for; `balance_every`
+BALANCE = PREFIX + "balance:"  # + account: hash, what it has left, and when that was; for ever
+HISTORY = PREFIX + "history:"  # + account: list of "ms amount", what it had; 48 h, 600 of them
+WORKERS = PREFIX + "workers"  # sorted set, worker process -> its last beat in ms; ten minutes
+HEARTBEAT = PREFIX + "heartbeat:"  # + worker process: hash, what it says of itself; 20 s
 INBOUND = PREFIX + "inbound"  # stream, inbound messages; the last hundred thousand
+EVENTS = PREFIX + "events"  # stream, what happened; the last ones, as many as the next says
+EVENTS_KEPT = PREFIX + "keep-events"  # integer, how many; 0: none; written as workers start
+WEBHOOKS = PREFIX + "webhooks:"  # + endpoint: hash, what came of its posts, its rest; for ever
+WEBHOOK_DUE = PREFIX + "webhook-due:"  # + endpoint: sorted set, event -> when to post it; 2 days
+WEBHOOK_HELD = PREFIX + "webhook-held:"  # + endpoint: hash, event -> tries and body; 2 days
+WEBHOOK_LEASE = PREFIX + "webhook-lease:"  # + endpoint: string, who posts to it now; 15 seconds
 RINGS = PREFIX + "rings"  # integer, the rings so far (their ids); for ever
 
 

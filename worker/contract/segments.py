@@ -4,7 +4,10 @@ Source: Aliyun's help page 414224. Every character counts the same in mainland b
 outside the basic plane (emoji) counts two, as it does in UTF-16.
 """
 
+import re
+
 SINGLE, PART = 70, 67
+_SIGNED = re.compile(r"【([^【】]+)】")
 
 
 def length(text: str) -> int:
@@ -25,3 +28,9 @@ def count(units: int) -> int:
 def signed(text: str, signature: str) -> str:
     """Return the text as the handset shows it, the signature in front."""
     return f"【{signature}】{text}" if signature else text
+
+
+def signature_in(text: str) -> str:
+    """Return the signature that a text itself begins with, without brackets; else nothing."""
+    found = _SIGNED.match(text)
+    return found[1].strip() if found else ""

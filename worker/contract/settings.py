@@ -2,7 +2,10 @@
 
 The only module that reads the environment. ``XINSHI_CONFIG`` names the file, ``XINSHI_REDIS_URL``
 overrides ``redis_url``, and ``XINSHI_VENDORS__<ACCOUNT>__<KEY>`` overrides one setting of an
-account (secrets belong there). An unknown key is an error that names it.
+account (secrets belong there), ``XINSHI_WEBHOOKS__<NAME>__<KEY>`` one of a webhook. Each of the
+last three may name a file that says it, with _FILE behind the name. ``XINSHI_HEARTBEAT`` overrides
+``worker.heartbeat``, which each process needs for itself, and ``XINSHI_METRICS_LISTEN`` overrides
+``metrics.listen``. An unknown key is an error that names it.
 """
 
 import os
@@ -13,32 +16,52 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from worker.contract import accounts, gateway, streams
+from worker.contract import (
+    accounts,
+    alarms,
+    gateway,
+    happenings,
+    metrics,
+    streams,
+    suppression,
+    variables,
+    webhooks,
+)
 from worker.contract import templates as texts
 from worker.contract.accounts import Account, Limits, Timeouts
+from worker.contract.alarms import Alarms
 from worker.contract.durations import Window
 from worker.contract.errors import SettingsError
 from worker.contract.gateway import ApiKey, GatewaySettings
+from worker.contract.happenings import EventsSettings
+from worker.contract.metrics import MetricsSettings
 from worker.contract.status import Stream
 from worker.contract.streams import Resend, Route, StreamSettings
+from worker.contract.suppression import SuppressionSettings
 from worker.contract.tables import Table, address, mapping, windows
 from worker.contract.templates import Template
+from worker.contract.webhooks import Webhook
 
 __all__ = [
     "Account",
+    "Alarms",
     "ApiKey",
     "Brake",
     "Breaker",
     "Durability",
+    "EventsSettings",
     "GatewaySettings",
     "Limits",
+    "MetricsSettings",
     "Resend",
     "Route",
     "Settings",
     "StoreSettings",
     "StreamSettings",
+    "SuppressionSettings",
     "Template",
     "Timeouts",
+    "Webhook",
     "WorkerSettings",
     "environment",
     "load",
@@ -47,7 +70,8 @@ __all__ = [
 ]
 
 _REDIS = ("redis", "rediss", "unix")
-_ENVIRONMENT = "XINSHI_VENDORS__"
+_ENVIRONMENT = {"XINSHI_VENDORS__": "vendors", "XINSHI_WEBHOOKS__": "webhooks"}
+_REDIS_URL = "XINSHI_REDIS_URL"
 
 
 class Durability(StrEnum):
@@ -92,6 +116,7 @@ class WorkerSettings:
     slice: float = 10.0  #: seconds a pump runs before it rings again
     grace: float = 10.0  #: seconds added to an attempt's time-out before it counts as lost
     reserve: int = 32  #: of in_flight, kept free for otp
+    heartbeat: str = ""  #: a file that worker and beat touch while they work; "": none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +131,12 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     brake: Brake = field(default_factory=Brake)
     breaker: Breaker = field(default_factory=Breaker)
+    suppression: SuppressionSettings = field(default_factory=SuppressionSettings)
+    alarms: Alarms = field(default_factory=Alarms)
+    events: EventsSettings = field(default_factory=EventsSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     path: Path | None = None  #: the file read, if there was one
 
     def route(self, stream: Stream) -> tuple[str, ...]:
@@ -134,22 +164,30 @@ def load(
     found = _find(path, environment)
     table = _read(found) if found else {}
     _override(table, environment)
-    if url := redis_url or environment.get("XINSHI_REDIS_URL"):
+    if url := redis_url or variables.value(environment, _REDIS_URL):
         table["redis_url"] = url
+    if heartbeat := environment.get("XINSHI_HEARTBEAT"):
+        mapping(table.setdefault("worker", {}), "worker")["heartbeat"] = heartbeat
+    if (listen := environment.get("XINSHI_METRICS_LISTEN")) is not None:
+        mapping(table.setdefault("metrics", {}), "metrics")["listen"] = listen
     return parse(table, found)
 
 
 def redis_from_environment() -> str | None:
     """Return the server that XINSHI_REDIS_URL names, or None."""
-    return os.environ.get("XINSHI_REDIS_URL")  # noqa: TID251 - the one place
+    return variables.value(os.environ, _REDIS_URL)  # noqa: TID251 - the one place
 
 
 def environment(**extra: str) -> dict[str, str]:
     """Return the environment for a child process, with something put into it."""
-    return {**os.environ, **extra}  # noqa: TID251 - the one place
+    replaced = {name + variables.FILE for name in extra}  # else it would be set twice
+    kept = {name: said for name, said in os.environ.items() if name not in replaced}  # noqa: TID251
+    return kept | extra
 
 
 def _find(path: str | Path | None, environment: Mapping[str, str]) -> Path | None:
+    if "XINSHI_CONFIG" + variables.FILE in environment:
+        raise SettingsError("XINSHI_CONFIG_FILE", "unknown; XINSHI_CONFIG is the path itself")
     named = path or environment.get("XINSHI_CONFIG")
     if named:
         found = Path(named)
@@ -170,18 +208,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _override(table: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Put XINSHI_VENDORS__<ACCOUNT>__<KEY> into the table, names in any case."""
-    for name, value in environment.items():
-        if not name.startswith(_ENVIRONMENT):
-            continue
-        account, _, key = name.removeprefix(_ENVIRONMENT).lower().partition("__")
-        if not account or not key or "__" in key:
-            raise SettingsError(name, f"must be {_ENVIRONMENT}<ACCOUNT>__<KEY>")
-        vendors = mapping(table.setdefault("vendors", {}), "vendors")
-        known = {existing.replace("-", "_"): existing for existing in vendors}
-        mapping(vendors.setdefault(known.get(account, account), {}), f"vendors.{account}")[key] = (
-            value
-        )
+    """Put XINSHI_VENDORS__<NAME>__<KEY> and its like into the table, names in any case."""
+    for prefix, section in _ENVIRONMENT.items():
+        for name, value in variables.beginning(environment, prefix):
+            own, _, key = name.removeprefix(prefix).lower().partition("__")
+            if not own or not key or "__" in key:
+                raise SettingsError(name, f"must be {prefix}<NAME>__<KEY>")
+            tables = mapping(table.setdefault(section, {}), section)
+            known = {existing.replace("-", "_"): existing for existing in tables}
+            found = tables.setdefault(known.get(own, own), {})
+            mapping(found, f"{section}.{own}")[key] = value
 
 
 def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
@@ -202,8 +238,13 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
         store=_store(top.table("store")),
         brake=_brake(top.table("brake")),
         breaker=_breaker(top.table("breaker")),
+        suppression=suppression.parse(top.table("suppression")),
+        alarms=alarms.parse(top.table("alarms")),
         worker=_worker(top.table("worker")),
+        events=happenings.parse(top.table("events")),
+        metrics=metrics.parse(top.table("metrics")),
         gateway=gateway.parse(top.table("gateway")),
+        webhooks=webhooks.parse(top.tables("webhooks")),
         path=path,
     )
     defaults.close()
@@ -250,6 +291,7 @@ def _worker(table: Table) -> WorkerSettings:
         slice=table.duration("slice", base.slice),
         grace=table.duration("grace", base.grace),
         reserve=table.count("reserve", base.reserve, least=0) or 0,
+        heartbeat=table.text("heartbeat", base.heartbeat),
     )
     if found.reserve >= found.in_flight:
         raise SettingsError(table.key("reserve"), "must be less than worker.in_flight")

@@ -1,10 +1,13 @@
 """Tables: one TOML table at a time, each key read once by its kind, the rest refused by name."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from worker.contract.durations import Window, seconds
 from worker.contract.errors import SettingsError
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 class Table:
@@ -64,6 +67,22 @@ class Table:
         except ValueError as error:
             raise SettingsError(self.key(name), str(error)) from error
 
+    def interval(self, name: str, default: float) -> float:
+        """Read a duration that may be "" or 0, which is never: 0.0."""
+        if self._left.get(name) in ("", "0", 0) and self._left[name] is not False:
+            self.pop(name)
+            return 0.0
+        return self.duration(name, default)
+
+    def texts(self, name: str) -> list[str] | None:
+        """Read a list of strings, None where it is not there."""
+        value = self.pop(name)
+        if value is not None and (
+            not isinstance(value, list) or not all(isinstance(text, str) for text in value)
+        ):
+            raise SettingsError(self.key(name), "must be a list of strings")
+        return value
+
     def mapping(self, name: str) -> Mapping[str, Any]:
         return mapping(self._left.pop(name, {}), self.key(name))
 
@@ -90,6 +109,14 @@ def mapping(value: object, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SettingsError(key, "must be a table")
     return value
+
+
+def own_name(name: str, key: str, what: str) -> str:
+    """Return a name that somebody chose; ``what``: of what it is the name."""
+    if not _NAME.fullmatch(name):
+        rule = f"{what}'s name is up to 32 of a-z, 0-9, _ and -, a letter first"
+        raise SettingsError(key, rule)
+    return name
 
 
 def windows(table: Table, name: str) -> tuple[Window, ...] | None:

@@ -3,9 +3,13 @@
 An act knows no connection, so the same one serves the sync and the async client.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
 
 from worker.contract import jobs, record
 from worker.contract.record import Record
@@ -15,6 +19,7 @@ from worker.store.scripts import Script
 
 T = TypeVar("T")
 _RING = jobs.envelope()
+_DIGEST = 12  # bytes of a shared text's name; in hexadecimal twice as many
 _CODE, _REASON = 64, 200  # characters kept of them: a record holds some two dozen
 
 
@@ -30,8 +35,7 @@ class Act(Generic[T]):
     durable: bool = False  #: must outlive what the ``durability`` setting says, before it counts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A checked message on its way into the store."""
 
     id: str
@@ -47,6 +51,9 @@ class Entry:
     tag: str
     due: int  #: ms since 1970, or 0
     validity: int  #: ms
+
+    def __repr__(self) -> str:
+        return f"Entry(id={self.id!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,7 @@ class Claimed:
     messages: list[tuple[str, Record]]  #: submit those whose status is submitting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt came to, for good or until a report."""
 
     id: str
@@ -93,8 +99,7 @@ class Settled:
     barred: bool = False  #: the number is on a blacklist there: no marketing by that account
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deferred:
+class Deferred(msgspec.Struct, frozen=True, kw_only=True):
     """A message that the vendor did not take, on its way back to wait."""
 
     id: str
@@ -129,9 +134,13 @@ def accept(
     entries: Iterable[Entry], *, retention: float, idempotency: float
 ) -> Act[list[Accepted]]:
     """Store messages; times in seconds."""
-    args: list[str | bytes | int] = [_RING, int(retention * 1000), int(idempotency * 1000)]
+    entries = list(entries)
+    shared = _shared(entry.content for entry in entries)
+    texts = msgspec.msgpack.encode({digest: text.decode() for text, digest in shared.items()})
+    args: list[str | bytes | int] = [_RING, int(retention * 1000), int(idempotency * 1000), texts]
     ids = []
     for entry in entries:
+        digest = shared.get(entry.content)
         ids.append(entry.id)
         args += (
             entry.id,
@@ -139,7 +148,7 @@ def accept(
             entry.digest,
             entry.stream,
             entry.to,
-            entry.content,
+            f"={digest}" if digest else entry.content,
             entry.length,
             entry.segments,
             entry.template,
@@ -152,6 +161,16 @@ def accept(
         return [_accepted(own, answer) for own, answer in zip(ids, answers, strict=True)]
 
     return Act(scripts.load("accept"), args, read, durable=True)
+
+
+def _shared(contents: Iterable[bytes]) -> dict[bytes, str]:
+    """Return what several of the messages say, where that is long enough to be stored apart."""
+    counted = Counter(contents)
+    return {
+        text: hashlib.blake2b(text, digest_size=_DIGEST).hexdigest()
+        for text, count in counted.items()
+        if count > 1 and len(text) > 4 * _DIGEST
+    }
 
 
 def _accepted(own: str, answer: bytes) -> Accepted:
@@ -175,27 +194,54 @@ def claim(stream: Stream, most: int, plan: bytes, *, ticket: Ticket | None = Non
     def read(answer: list[Any]) -> Claimed:
         if ticket:
             ticket.answered = max(ticket.answered, turn)
-        return Claimed(answer[0] / 1000, answer[1], messages(answer[2:]))
+        return Claimed(answer[0] / 1000, answer[1], _with_texts(messages(answer[3:]), answer[2]))
 
     args = (_RING, str(stream), most, plan, drawn)
     return Act(scripts.load("claim"), args, read, afresh, durable=True)
 
 
+def _with_texts(found: list[tuple[str, Record]], packed: bytes) -> list[tuple[str, Record]]:
+    """Put what records only name into them; one whose text is gone says nothing."""
+    texts = msgspec.msgpack.decode(packed, type=dict[str, str]) if packed else {}
+    for _, each in found:
+        if each.content.startswith("="):
+            each.content = texts.get(each.content[1:], "")
+    return found
+
+
 def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
     """Settle attempts; ``reports``: seconds that a vendor's id is remembered."""
-    args: list[str | bytes | int] = [int(reports * 1000)]
-    for item in items:
-        args += (
+    windows: dict[bytes, int] = {b"": 0}
+    rows = [
+        (
             item.id,
             item.attempt,
-            str(item.status),
+            item.status,
             item.vendor_message_id,
             item.code[:_CODE],
             item.reason[:_REASON],
-            item.windows,
-            int(item.barred),
+            windows.setdefault(item.windows, len(windows)),
+            item.barred,
         )
+        for item in items
+    ]
+    known = [msgspec.Raw(each) for each in windows if each]
+    args = (int(reports * 1000), _packed([rows, known]))
     return Act(scripts.load("settle"), args, lambda answer: [found == 1 for found in answer])
+
+
+def _packed(value: object) -> bytes:
+    """Return MessagePack; half a surrogate, which nothing can carry, becomes a "?"."""
+    try:
+        return msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.msgpack.encode(_sound(value))
+
+
+def _sound(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    return [_sound(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def defer(items: Iterable[Deferred]) -> Act[list[str]]:

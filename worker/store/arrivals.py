@@ -1,13 +1,14 @@
 """The acts on what comes back: delivery reports and inbound messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from worker.contract.recipient import national
 from worker.contract.status import Status
+from worker.contract.suppression import OptOut
 from worker.store import scripts
 from worker.store.acts import Act
 from worker.store.inbox import Letter
@@ -38,15 +39,21 @@ class Heard:
     """One inbound message, in the store's words."""
 
     mark: str  #: what it is known by: the vendor's id, or a digest
-    suppress: str = ""  #: the scope in which its sender is suppressed: "all" or a signature
+    suppress: OptOut | Literal[""] = ""  #: how far it opts out
+    signature: str = ""  #: the account's own, of messages that have none
     letter: Letter
 
 
-def report(items: Sequence[Report], *, memory: float) -> Act[list[tuple[Verdict, str]]]:
-    """Take in reports; ``memory``: seconds that an unmatched one is kept.
+class Told(NamedTuple):
+    """What came of one report."""
 
-    Returns what came of each, and its message's id or an empty text.
-    """
+    verdict: Verdict
+    id: str  #: its message's, or empty
+    seconds: float | None  #: since the vendor took that; None: not known
+
+
+def report(items: Sequence[Report], *, memory: float) -> Act[list[Told]]:
+    """Take in reports; ``memory``: seconds that an unmatched one is kept."""
     args: list[str | bytes | int] = [int(memory * 1000)]
     for item in items:
         args += (
@@ -61,23 +68,33 @@ def report(items: Sequence[Report], *, memory: float) -> Act[list[tuple[Verdict,
             item.came,
         )
 
-    def read(answers: list[bytes]) -> list[tuple[Verdict, str]]:
+    def read(answers: list[Any]) -> list[Told]:
         words: dict[bytes, Verdict] = {b"applied": "applied", b"late": "late", b"early": "early"}
-        pairs = zip(answers[::2], answers[1::2], strict=True)
-        return [(words[verdict], message_id.decode()) for verdict, message_id in pairs]
+        rows = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
+        return [
+            Told(words[verdict], message_id.decode(), None if took < 0 else took / 1000)
+            for verdict, message_id, took in rows
+        ]
 
     return Act(scripts.load("report"), args, read)
 
 
-def inbound(items: Sequence[Heard], *, memory: float) -> Act[list[bool]]:
-    """Take in inbound messages; returns which of them are new."""
-    args: list[str | bytes | int] = [int(memory * 1000), _KEPT]
+def inbound(
+    items: Sequence[Heard], *, memory: float, brands: Mapping[str, str] | None = None
+) -> Act[list[bool]]:
+    """Take in inbound messages; returns which of them are new.
+
+    ``brands``: template -> the signature that its text begins with, where it does.
+    """
+    packed = msgspec.msgpack.encode(brands or {})
+    args: list[str | bytes | int] = [int(memory * 1000), _KEPT, packed]
     for item in items:
         args += (
             item.letter.account,
             item.mark,
             national(item.letter.sender),
-            item.suppress,
+            str(item.suppress),
+            item.signature,
             msgspec.json.encode(item.letter),
         )
     return Act(scripts.load("inbound"), args, lambda found: [bool(each) for each in found])

@@ -10,6 +10,7 @@ from worker.store import scripts
 from worker.store.acts import Act, messages
 
 _RING = jobs.envelope()
+_CODE = 64  # characters kept of a vendor's code
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class AccountState:
     #: throttle code -> how often a number was throttled there that our windows let pass
     drifted: int = 0  #: when that happened last
     limited: int = 0  #: when ``limit`` was set: it grows back from then on
+    suspended: str = ""  #: "code\nwhy" of the vendor, where it says that the account is unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,18 @@ def trip(
     *,
     began: int | None = None,
     only_probe: bool = False,
+    code: str | None = None,
 ) -> Act[int]:
     """Leave an account alone for a while; returns until when, 0 where nothing changed.
 
     ``began``: when the attempt was opened that tells so, ms since 1970, None for now;
-    ``only_probe``: only where that was a probe, which failed.
+    ``only_probe``: only where that was a probe, which failed; ``code``: the vendor's own word,
+    where it says that the account is unusable, which becomes an event; None where it failed.
     """
     when = "" if began is None else str(began)
-    args = (account, int(seconds * 1000), int(most * 1000), why, when, int(only_probe))
+    spans = int(seconds * 1000), int(most * 1000)
+    said = int(code is not None), (code or "")[:_CODE]
+    args = (account, *spans, why, when, int(only_probe), *said)
     return Act(scripts.load("trip"), args, int)
 
 
@@ -98,6 +104,7 @@ def _state(name: str, flat: list[bytes], count: int) -> AccountState:
         },
         drifted=int(found.get("drifted", 0)),
         limited=int(found.get("limited", 0)),
+        suspended=found.get("suspended", ""),
     )
 
 

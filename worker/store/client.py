@@ -7,22 +7,19 @@ where a connection broke, an act is sent once more on another one, as long as ti
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoScriptError, RedisError
+from redis.exceptions import AuthenticationError, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
 from worker.contract import keys
-from worker.contract.errors import SettingsError, StoreError
+from worker.contract.errors import StoreError
 from worker.contract.settings import Durability
+from worker.store import address
 from worker.store.acts import Act
 
 T = TypeVar("T")
@@ -30,24 +27,6 @@ T = TypeVar("T")
 # WAIT is about what its own connection wrote last. An act that is said again may write nothing,
 # as what it wants was written by another connection before: so something is written in any case.
 _WRITE = ("INCRBY", keys.RINGS, 0)
-
-
-def _options(timeout: float) -> dict[str, Any]:
-    return {
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "socket_keepalive": True,
-        "encoding_errors": "replace",  # a verdict is worth more than a letter of the vendor's code
-    }
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """Turn redis-py's complaint about an address, which may quote a password, into ours."""
-    try:
-        yield
-    except ValueError as error:
-        raise SettingsError("redis_url", "not an address like redis://host:6379/0") from error
 
 
 def _waiting(durability: Durability, timeout: float) -> tuple[str | int, ...] | None:
@@ -87,16 +66,7 @@ class Store:
         self._timeout = timeout
         self._durability = durability
         self._wait = _waiting(durability, timeout)
-        with _readable():
-            # A pool that waits: the usual one refuses the call that finds every connection busy.
-            pool = redis.BlockingConnectionPool.from_url(
-                url,
-                **_options(timeout),
-                retry=Retry(NoBackoff(), 0),
-                max_connections=connections,
-                timeout=timeout,
-            )
-        self._redis = redis.Redis.from_pool(pool)
+        self._redis = address.client(url, timeout=timeout, connections=connections)
 
     def run(self, act: Act[T]) -> T:
         """Carry out an act; raise StoreError within the time-out."""
@@ -125,6 +95,18 @@ class Store:
             _queue(pipe, (command, script, 0, *act.args), _WRITE, self._wait)
             return _durable(pipe.execute(), self._durability)
 
+    def command(self, *words: str | bytes | int) -> Any:
+        """Send one plain command; raise StoreError within the time-out."""
+        try:
+            return self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise _store_error(error) from error
+
+    @property
+    def timeout(self) -> float:
+        """Seconds within which an answer comes, or an error."""
+        return self._timeout
+
     @property
     def redis(self) -> "redis.Redis":
         """The connection itself, for what only looks."""
@@ -148,15 +130,7 @@ class AsyncStore:
         self._timeout = timeout
         self._durability = durability
         self._wait = _waiting(durability, timeout)
-        with _readable():
-            pool = redis.asyncio.BlockingConnectionPool.from_url(
-                url,
-                **_options(timeout),
-                retry=AsyncRetry(NoBackoff(), 0),
-                max_connections=connections,
-                timeout=None,  # run() bounds it
-            )
-        self._redis = redis.asyncio.Redis.from_pool(pool)
+        self._redis = address.async_client(url, timeout=timeout, connections=connections)
 
     async def run(self, act: Act[T]) -> T:
         """Carry out an act; raise StoreError within the time-out."""
@@ -195,6 +169,11 @@ class AsyncStore:
             raise _store_error(error) from error
 
     @property
+    def timeout(self) -> float:
+        """Seconds within which an answer comes, or an error."""
+        return self._timeout
+
+    @property
     def redis(self) -> "redis.asyncio.Redis":
         """The connection itself, for what only looks."""
         return self._redis
@@ -214,3 +193,11 @@ def _store_error(error: Exception) -> StoreError:
     if isinstance(error, RedisConnectionError | OSError):
         return StoreError("Redis cannot be reached; is it running at redis_url?")
     return StoreError(f"Redis refused: {str(error)[:200]}")
+
+
+def passes(error: StoreError) -> bool:
+    """Return whether a StoreError is about a server that is away, which will be over."""
+    cause = error.__cause__
+    if isinstance(cause, AuthenticationError):
+        return False
+    return isinstance(cause, RedisConnectionError | RedisTimeoutError | OSError | ReadOnlyError)

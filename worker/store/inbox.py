@@ -7,6 +7,7 @@ import msgspec
 
 from worker.contract import keys
 from worker.store.client import AsyncStore
+from worker.store.entries import moment, rows
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ class Received:
     @property
     def received_at(self) -> int:
         """When we stored it, ms since 1970."""
-        return int(self.id.partition("-")[0])
+        return moment(self.id)
 
 
 class Inbox:
@@ -42,17 +43,19 @@ class Inbox:
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
 
+    async def latest(self, before: str = "", most: int = 100) -> list[Received]:
+        """Return inbound messages before a place, the newest first."""
+        end = f"({before}" if before else "+"
+        return _read(await self._store.command("XREVRANGE", keys.INBOUND, end, "-", "COUNT", most))
+
     async def list(self, after: str = "", most: int = 100) -> list[Received]:
         """Return inbound messages behind a place, the oldest first."""
         begin = f"({after}" if after else "-"
-        entries: Any = await self._store.command("XRANGE", keys.INBOUND, begin, "+", "COUNT", most)
-        found = []
-        for entry_id, fields in entries or []:
-            row = (
-                fields
-                if isinstance(fields, dict)
-                else dict(zip(fields[::2], fields[1::2], strict=True))
-            )
-            letter = msgspec.json.decode(row[b"letter"], type=Letter)
-            found.append(Received(entry_id.decode(), letter))
-        return found
+        return _read(await self._store.command("XRANGE", keys.INBOUND, begin, "+", "COUNT", most))
+
+
+def _read(entries: Any) -> list[Received]:
+    return [
+        Received(entry_id, msgspec.json.decode(fields[b"letter"], type=Letter))
+        for entry_id, fields in rows(entries)
+    ]

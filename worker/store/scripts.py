@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from worker.contract import jobs, keys
+from worker.contract import happenings, jobs, keys
 from worker.contract.record import Record
 from worker.contract.status import FOLLOWS
 
@@ -54,5 +54,5 @@ def _names() -> str:
         f"{status} = {{{', '.join(f'{after} = true' for after in sorted(allowed))}}}"
         for status, allowed in sorted(FOLLOWS.items())  # sets have another order in each process
     )
-    lines.append(f"local FOLLOWS = {{{follows}}}")
+    lines += [f"local FOLLOWS = {{{follows}}}", f"local KEPT = {happenings.KEPT}"]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ One stream, one consumer group: a consumer killed in the middle leaves its pages
 page that no parser understands moves to a second stream, where people see it and may put it back.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +17,10 @@ from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.events import Kind, Raw
 from worker.store.client import AsyncStore
+from worker.store.entries import BEGIN, moment, of_one_stream, rows
 
 _GROUP = "parsers"
 _IDLE = 60.0  # seconds after which a page that its consumer did not finish goes to another one
-_BEGIN = "0-0"
 
 
 class _Page(msgspec.Struct, array_like=True):
@@ -94,19 +94,19 @@ class Spool:
         return await self._take(consumer, most)
 
     async def _take(self, consumer: str, most: int) -> list[Page]:
-        cursor: str | bytes = _BEGIN
+        cursor: str | bytes = BEGIN
         while True:
             cursor, entries, *_ = await self._store.command(
                 *("XAUTOCLAIM", keys.SPOOL, _GROUP, consumer, self._idle, cursor, "COUNT", most)
             )
             if pages := await self._read(entries):
                 return pages
-            if cursor in (_BEGIN, _BEGIN.encode()):
+            if cursor in (BEGIN, BEGIN.encode()):
                 break
         fresh = await self._store.command(
             *("XREADGROUP", "GROUP", _GROUP, consumer, "COUNT", most, "STREAMS", keys.SPOOL, ">")
         )
-        return await self._read(_of_one_stream(fresh))
+        return await self._read(of_one_stream(fresh))
 
     async def _create_group(self) -> None:
         try:
@@ -119,7 +119,7 @@ class Spool:
     async def _read(self, entries: Any) -> list[Page]:
         """Return the pages; what is none (another version wrote it) is put aside as it is."""
         found = []
-        for entry_id, fields in _rows(entries):
+        for entry_id, fields in rows(entries):
             packed = fields.get(b"page", b"")
             try:
                 page = _DECODE(packed)
@@ -127,7 +127,7 @@ class Spool:
                 await self._move(entry_id, packed, "the entry is no page that this version knows")
                 continue
             raw = Raw(page.kind, page.body, page.params, page.headers, page.address)
-            came = page.came or _moment(entry_id)
+            came = page.came or moment(entry_id)
             found.append(Page(entry_id, page.account, raw, came))
         return found
 
@@ -153,7 +153,7 @@ class Spool:
         Those that are there now: what is put aside again meanwhile stays where it is.
         """
         newest = await self._store.command("XREVRANGE", keys.UNREADABLE, "+", "-", "COUNT", 1)
-        last = next((entry_id for entry_id, _ in _rows(newest)), _BEGIN)
+        last = next((entry_id for entry_id, _ in rows(newest)), BEGIN)
         count = 0
         while found := await self._aside(last):
             for entry_id, fields in found:
@@ -164,14 +164,14 @@ class Spool:
 
     async def _aside(self, last: str, most: int = 100) -> list[tuple[str, dict[bytes, bytes]]]:
         entries = await self._store.command("XRANGE", keys.UNREADABLE, "-", last, "COUNT", most)
-        return list(_rows(entries))
+        return list(rows(entries))
 
     async def pending(self) -> Pending:
         """Return how far behind the parsers are: what is finished leaves the stream."""
         pages = await self._store.command("XLEN", keys.SPOOL)
         first = await self._store.command("XRANGE", keys.SPOOL, "-", "+", "COUNT", 1)
         aside = await self._store.command("XLEN", keys.UNREADABLE)
-        oldest = next((_moment(entry_id) for entry_id, _ in _rows(first)), 0)
+        oldest = next((moment(entry_id) for entry_id, _ in rows(first)), 0)
         return Pending(int(pages), oldest, int(aside))
 
     async def _together(self, commands: Sequence[tuple[str | bytes, ...]]) -> None:
@@ -207,36 +207,13 @@ def _whole(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _moment(entry_id: str) -> int:
-    return int(entry_id.partition("-")[0])
-
-
 def _unread(entry_id: str, fields: dict[bytes, bytes]) -> Unread:
     why = fields.get(b"why", b"").decode(errors="replace")
     try:
         page = _DECODE(fields.get(b"page", b""))
     except msgspec.MsgspecError:
-        return Unread(entry_id, "", "", why, _moment(entry_id))
-    return Unread(entry_id, page.account, page.kind, why, page.came or _moment(entry_id))
-
-
-def _of_one_stream(answer: Any) -> Any:
-    """Return the entries of the one stream that XREADGROUP was asked about."""
-    if not answer:
-        return []
-    streams = answer.items() if isinstance(answer, dict) else answer
-    return next(iter(streams))[1]
-
-
-def _rows(entries: Any) -> Iterator[tuple[str, dict[bytes, bytes]]]:
-    """Yield id and fields of each entry, whether the client parsed them or not."""
-    for entry_id, fields in entries or []:
-        if entry_id is None or fields is None:  # Redis 6.2 says so of what was deleted
-            continue
-        found = fields
-        if not isinstance(fields, dict):
-            found = dict(zip(fields[::2], fields[1::2], strict=True))
-        yield entry_id.decode(), found
+        return Unread(entry_id, "", "", why, moment(entry_id))
+    return Unread(entry_id, page.account, page.kind, why, page.came or moment(entry_id))
 
 
 @asynccontextmanager

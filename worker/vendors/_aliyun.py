@@ -10,7 +10,7 @@ from worker.vendors._reading import http, verdict
 from worker.vendors.base import Code, Outcome, Response, Submission, Unreadable
 
 _APPCODE = Code(Outcome.SUSPENDED, "the gateway does not accept the AppCode")
-_QUOTA = Code(Outcome.SUSPENDED, "the package is used up")
+_QUOTA = Code(Outcome.SUSPENDED, "the package is used up", drained=True)
 _EXPIRED = Code(Outcome.SUSPENDED, "the package has expired")
 _ARREARS = Code(Outcome.SUSPENDED, "the provider owes the gateway")
 _CLOSED = Code(Outcome.SUSPENDED, "the gateway does not let the request through")

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from worker.contract import recipient
 from worker.contract.durations import BEIJING
 from worker.contract.errors import MessageError
-from worker.vendors.base import Code, Outcome, Response, Submission, Unreadable
+from worker.vendors.base import Balance, Code, Outcome, Response, Submission, Unreadable
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -80,7 +81,20 @@ def shown(code: str) -> str:
 def verdict(found: Code, code: str, vendor_message_id: str = "") -> Submission:
     """Return what a code of the vendor means for one recipient."""
     alarm = found.alarm or found.outcome is Outcome.SUSPENDED
-    return Submission(found.outcome, vendor_message_id, shown(code), found.reason, alarm)
+    return Submission(
+        found.outcome, vendor_message_id, shown(code), found.reason, alarm, drained=found.drained
+    )
+
+
+def remainder(value: object, unit: str, parts: int = 1) -> Balance | None:
+    """Return what an answer tells in passing that is left, in ``parts`` of a unit.
+
+    None where it is no whole number: what comes in passing must not spoil the answer.
+    """
+    try:
+        return Balance(Decimal(whole(value)) / parts, unit)
+    except Unreadable:
+        return None
 
 
 def http(response: Response) -> Submission:

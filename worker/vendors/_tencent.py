@@ -26,7 +26,7 @@ MESSAGES = {  # parts of the message in lower case that say more; the wording ha
     (401, "out of date"): Code(Outcome.SUSPENDED, "our clock is wrong by more than 900 s"),
     (403, "out of date"): Code(Outcome.SUSPENDED, "our clock is wrong by more than 900 s"),
     (403, "hmac"): _CREDENTIALS,
-    (429, "quota"): Code(Outcome.SUSPENDED, "the package is used up"),
+    (429, "quota"): Code(Outcome.SUSPENDED, "the package is used up", drained=True),
     (404, "no api match"): Code(Outcome.SUSPENDED, "the gateway has no such address"),
 }
 

@@ -15,12 +15,11 @@ from worker.contract.errors import SettingsError
 from worker.contract.events import DeliveryReport, Inbound, Raw
 from worker.contract.recipient import national
 from worker.contract.record import Content
-from worker.contract.segments import length, signed
+from worker.contract.segments import length, signature_in, signed
 from worker.contract.settings import Account, Template
 from worker.contract.status import Status
 
 T = TypeVar("T")
-_SIGNED = re.compile(r"【[^【】]+】")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
@@ -39,20 +38,21 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  #: it may have been taken
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """One message as an adapter sees it: rendered, ready to be put into a request."""
 
     id: str  #: ours
-    number: str = field(repr=False)  #: eleven digits
-    text: str = field(default="", repr=False)  #: rendered, without the signature
+    number: str  #: eleven digits
+    text: str = ""  #: rendered, without the signature
     signature: str = ""  #: without brackets
-    params: Mapping[str, str] = field(default_factory=dict, repr=False)  #: of the template
-    form: Mapping[str, Any] = field(default_factory=dict)  #: the template as this vendor knows it
+    params: Mapping[str, str] = {}  #: of the template
+    form: Mapping[str, Any] = {}  #: the template as this vendor knows it
+
+    def __repr__(self) -> str:
+        return f"Outgoing(id={self.id!r}, signature={self.signature!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """The vendor's answer about one recipient."""
 
     outcome: Outcome
@@ -61,6 +61,8 @@ class Submission:
     reason: str = ""  #: ours, short; never the vendor's text, which may quote the message
     alarm: bool = False  #: a human must see this (template, signature, credentials, our bug)
     split: bool = False  #: too many numbers in one call: submit again in smaller batches
+    drained: bool = False  #: the account is unusable because its money or package is used up
+    left: "Balance | None" = None  #: what the answer tells in passing, on its first submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Code:
     outcome: Outcome
     reason: str
     alarm: bool = False
+    drained: bool = False  #: the money or the package is used up
 
 
 class Vendor(ABC):
@@ -233,6 +236,10 @@ class Vendor(ABC):
             form=forms.get(self.name) or forms.get(self.adapter) or {},
         )
 
+    def own_signature(self) -> str:
+        """Return the brand that the vendor puts in front of messages without a signature."""
+        return ""
+
     def refuse(self, message: Outgoing) -> str | None:
         """Return the rule that keeps this vendor from carrying the message, or None."""
         if self.templates_only:
@@ -243,7 +250,7 @@ class Vendor(ABC):
             except SettingsError as error:
                 return str(error)
         text = signed(message.text, message.signature if self.signature_counts else "")
-        if self.needs_signature and not _SIGNED.match(text):
+        if self.needs_signature and not signature_in(text):
             return "no signature: this account needs one in front of the text"
         if (units := length(text)) > self.max_length:
             return f"{units} characters with the signature; at most {self.max_length}"

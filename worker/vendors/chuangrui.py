@@ -7,9 +7,10 @@ number was invalid or blacklisted, the reports alone tell.
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar, TypeVar
+
+import msgspec
 
 from worker.contract.events import DeliveryReport, Inbound, Raw
 from worker.contract.status import Status
@@ -40,6 +41,7 @@ from worker.vendors.base import (
 )
 
 T = TypeVar("T")
+_DRAINED = Code(Outcome.SUSPENDED, "the balance is used up", drained=True)
 _CODE = re.compile(r"-?[0-9]{1,4}")
 _TAKEN = re.compile(r"\s*([0-9]+)" + 3 * r"\s*,\s*([0-9]{1,9})" + r"\s*,.*", re.DOTALL)
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
@@ -68,7 +70,7 @@ class Adapter(Pushed):
         "0": Code(Outcome.SUBMITTED, ""),
         "1": Code(Outcome.REJECTED, "a sensitive word"),
         # Worded as sensitive words again; in use it means an empty balance. See `words`.
-        "2": Code(Outcome.SUSPENDED, "the balance is used up"),
+        "2": _DRAINED,
         "3": Code(Outcome.REJECTED, "no number"),
         "4": Code(Outcome.REJECTED, "the text looks like SQL"),
         "10": Code(Outcome.SUSPENDED, "no such account"),
@@ -86,7 +88,7 @@ class Adapter(Pushed):
         "14": (("密码", Code(Outcome.SUSPENDED, "the password is wrong")),),
         "": (
             ("密码", Code(Outcome.SUSPENDED, "the password is wrong")),
-            ("余额", Code(Outcome.SUSPENDED, "the balance is used up")),
+            ("余额", _DRAINED),
         ),
     }
     states: ClassVar[Mapping[str, State]] = {
@@ -96,11 +98,14 @@ class Adapter(Pushed):
         "REJECT": State(Status.REJECTED, "refused by the vendor's review"),
     }
 
+    def own_signature(self) -> str:
+        return self.option("sign").strip("【】 ")
+
     def refuse(self, message: Outgoing) -> str | None:
         signature = self._signature(message)
         if not signature:
             return "no signature: neither the message has one nor the account's sign"
-        return super().refuse(replace(message, signature=signature))
+        return super().refuse(msgspec.structs.replace(message, signature=signature))
 
     def submit(self, messages: Sequence[Outgoing]) -> Call[list[Submission]]:
         numbers = [message.number for message in messages]
@@ -170,7 +175,7 @@ class Adapter(Pushed):
         return Inbound(e164(number), own, "#@#".join(text), moment(time))
 
     def _signature(self, message: Outgoing) -> str:
-        return message.signature or self.option("sign").strip("【】 ")
+        return message.signature or self.own_signature()
 
     def _call(self, form: Mapping[str, str], read: Callable[[Response], T]) -> Call[T]:
         keys = {"name": self.option("name"), "pwd": self.option("pwd")}

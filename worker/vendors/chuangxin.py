@@ -1,18 +1,31 @@
 """Chuangxin 创信, on Aliyun's market as cmapi029993: free text, registered with the vendor first.
 
-It lacks delivery reports, inbound messages and a balance. RemainPoint in an answer counts for the
-vendor's own account behind the market, not for our package, and is left alone.
+It lacks delivery reports, inbound messages and a call for the balance. RemainPoint in an answer
+seems to count for the vendor's own account behind the market, not for our package: it is a hint
+to look at, and no alarm depends on it.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import msgspec
+
 from worker.contract.segments import signed
 from worker.vendors import _aliyun
-from worker.vendors._reading import UNLISTED, optional, record, shown, verdict, whole, word
+from worker.vendors._reading import (
+    UNLISTED,
+    optional,
+    record,
+    remainder,
+    shown,
+    verdict,
+    whole,
+    word,
+)
 from worker.vendors.base import Call, Code, Outcome, Outgoing, Response, Submission, Vendor
 
 _SUCCESS = "success"
+_DRAINED = Code(Outcome.SUSPENDED, "the vendor's own balance is used up", drained=True)
 
 
 class Adapter(Vendor):
@@ -39,7 +52,7 @@ class Adapter(Vendor):
         "sql注入字符": Code(Outcome.REJECTED, "the text looks like SQL"),
         "包含非法字符": Code(Outcome.REJECTED, "a character that the vendor forbids"),
         "用户名或密码": Code(Outcome.SUSPENDED, "the vendor's own account is wrong"),
-        "大于您当前余额": Code(Outcome.SUSPENDED, "the vendor's own balance is used up"),
+        "大于您当前余额": _DRAINED,
     }
 
     def submit(self, messages: Sequence[Outgoing]) -> Call[list[Submission]]:
@@ -62,7 +75,8 @@ class Adapter(Vendor):
         if count is not None and whole(count) == 0:
             return verdict(Code(Outcome.REFUSED, "success, but for no number"), state)
         task = optional(data.get("TaskID"))
-        return verdict(Code(Outcome.SUBMITTED, ""), state, "" if task == "0" else shown(task))
+        taken = verdict(Code(Outcome.SUBMITTED, ""), state, "" if task == "0" else shown(task))
+        return msgspec.structs.replace(taken, left=remainder(data.get("RemainPoint"), "messages"))
 
     def _failure(self, data: Mapping[str, Any], state: str) -> Submission:
         text = optional(data.get("Message"))

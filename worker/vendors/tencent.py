@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
+
 from worker.contract import recipient
 from worker.contract.events import DeliveryReport, Inbound, Kind, Raw
 from worker.contract.segments import signed
@@ -27,6 +29,7 @@ from worker.vendors._reading import (
     once,
     optional,
     record,
+    remainder,
     rows,
     shown,
     verdict,
@@ -46,6 +49,7 @@ from worker.vendors.base import (
 )
 
 T = TypeVar("T")
+_PARTS = 1000  # of a yuan: balances are in 厘
 _REFUSED = State(Status.REJECTED, "refused by the operator")
 _ILLEGAL = State(Status.REJECTED, "the text is not allowed")
 _NUMBER = State(Status.REJECTED, "the number is malformed")
@@ -88,7 +92,7 @@ class Adapter(Pushed):
     results: ClassVar[Mapping[str, Code]] = {  # of one number: `result`
         "0": Code(Outcome.SUBMITTED, ""),
         "10": Code(Outcome.SUSPENDED, "the access number is wrong"),
-        "15": Code(Outcome.SUSPENDED, "the balance is used up"),
+        "15": Code(Outcome.SUSPENDED, "the balance is used up", drained=True),
         "17": Code(Outcome.REJECTED, "the signature is not registered", alarm=True),
     }
     states: ClassVar[Mapping[str, State]] = {
@@ -197,7 +201,11 @@ class Adapter(Pushed):
             # Several rows a number: one that was taken outweighs the others.
             if found.get(number, MISSING).outcome is not Outcome.SUBMITTED:
                 found[number] = answer
-        return in_order(numbers, found)
+        answers = in_order(numbers, found)
+        answers[0] = msgspec.structs.replace(
+            answers[0], left=remainder(data.get("balance"), "yuan", _PARTS)
+        )
+        return answers
 
     def _refusal(self, status: str, numbers: int) -> Submission:
         found = self.codes.get(status, UNLISTED)
@@ -223,7 +231,7 @@ class Adapter(Pushed):
 def _balance(response: Response) -> Balance:
     data = _succeeded(response)
     postpaid = optional(data.get("chargeType")).upper() == "POSTCHARGE"
-    return Balance(Decimal(whole(data.get("balance"))) / 1000, "yuan", postpaid)  # it counts 厘
+    return Balance(Decimal(whole(data.get("balance"))) / _PARTS, "yuan", postpaid)
 
 
 def _succeeded(response: Response) -> Mapping[str, Any]:

@@ -72,7 +72,7 @@ class Adapter(Pushed):
         "105": Code(Outcome.SUSPENDED, "no such application"),
         "106": Code(Outcome.SUSPENDED, "the application is forbidden"),
         "107": Code(Outcome.SUSPENDED, "our address is not allowed"),
-        "108": Code(Outcome.SUSPENDED, "the balance is used up"),
+        "108": Code(Outcome.SUSPENDED, "the balance is used up", drained=True),
         "109": Code(Outcome.CAPPED, "too many today for this number"),
         "110": Code(Outcome.SUSPENDED, "the application's secret is wrong"),
         "111": Code(Outcome.SUSPENDED, "no such account"),

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from producers.gateway import create_app
 from worker.contract import settings
 from worker.contract.settings import Settings
-from worker.store.client import AsyncStore
+from worker.store import presence
+from worker.store.client import AsyncStore, Store
 from worker.store.spool import Page, Spool
 
 NUMBER = "13800138000"
@@ -124,6 +126,12 @@ async def problem(answer: ClientResponse, status: int, kind: str) -> dict[str, A
 def configured(redis_url: str, extra: str = "", base: str = CONFIG) -> Settings:
     """Return the settings of the suite; what ``extra`` says comes last."""
     return settings.parse({**tomllib.loads(base + extra), "redis_url": redis_url})
+
+
+def beat(redis_url: str, name: str = "w@host:1") -> None:
+    """Let a worker process be alive, for the store's twenty seconds."""
+    with closing(Store(redis_url, timeout=10.0)) as store:
+        store.run(presence.beat(name, presence.Vitals()))
 
 
 @pytest.fixture

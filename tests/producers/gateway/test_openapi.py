@@ -15,7 +15,7 @@ from schemathesis import checks
 from schemathesis.generation import GenerationMode
 
 from producers.gateway import create_app, pages, problems
-from tests.producers.gateway.conftest import KEY, Caller, configured
+from tests.producers.gateway.conftest import KEY, Caller, beat, configured
 from worker.contract.message import Message
 from worker.contract.status import Status, Stream
 
@@ -89,6 +89,7 @@ def test_every_kind_of_problem_may_be_an_answer() -> None:
 @pytest.fixture
 def address(redis_url: str) -> Iterator[str]:
     """A gateway in a thread of its own: the fuzzer waits for each answer."""
+    beat(redis_url)
     loop, started, where = asyncio.new_event_loop(), threading.Event(), []
     end = asyncio.Event()
 

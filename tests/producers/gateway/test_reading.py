@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 import tomllib
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,9 +12,18 @@ import pytest
 import redis
 
 from producers.gateway import bodies
-from tests.producers.gateway.conftest import CONFIG, KEY, NUMBER, Caller, Open, configured, problem
+from tests.producers.gateway.conftest import (
+    CONFIG,
+    KEY,
+    NUMBER,
+    Caller,
+    Open,
+    beat,
+    configured,
+    problem,
+)
 from worker.contract import jobs, keys
-from worker.store import care
+from worker.store import balances, care
 from worker.store.client import AsyncStore
 from worker.store.embedded import Server, free_port
 from worker.store.inbox import Letter
@@ -123,6 +133,22 @@ async def test_an_account_that_is_left_alone_says_so(gateway: Caller, store: Asy
     assert account["until"].endswith("+08:00")
 
 
+async def test_what_an_account_has_left_is_told_where_it_is_known(
+    gateway: Caller, store: AsyncStore
+) -> None:
+    await store.run(balances.keep("zhenzi", Decimal("12.50"), "messages"))
+    await store.run(balances.keep("aliyun", Decimal(7), "messages", hint=True))
+
+    rows = (await (await gateway.get("/v1/vendors")).json())["vendors"]
+
+    found = {each["name"]: each["balance"] for each in rows}
+    assert found["tencent"] is None
+    assert (found["zhenzi"]["amount"], found["zhenzi"]["unit"]) == ("12.50", "messages")
+    assert (found["zhenzi"]["postpaid"], found["zhenzi"]["runway_hours"]) == (False, None)
+    assert found["zhenzi"]["at"] == found["zhenzi"]["stored_at"]
+    assert (found["aliyun"]["hint"], found["aliyun"]["stored_at"]) == (True, None)
+
+
 async def test_health_needs_nothing(open_gateway: Open) -> None:
     gateway = await open_gateway(configured(f"redis://127.0.0.1:{free_port()}/0"))
 
@@ -131,7 +157,11 @@ async def test_health_needs_nothing(open_gateway: Open) -> None:
     assert (answer.status, await answer.json()) == (200, {"status": "ok"})
 
 
-async def test_readiness_tells_of_worker_and_polls(gateway: Caller, raw: redis.Redis) -> None:
+async def test_readiness_tells_of_worker_and_polls(
+    gateway: Caller, raw: redis.Redis, redis_url: str
+) -> None:
+    beat(redis_url, "a-host-of-ours:1")
+    beat(redis_url, "a-host-of-ours:2")
     raw.set(f"{keys.POLLED}tencent:report", int((time.time() - 5) * 1000))
     raw.lpush(jobs.TICKS, "tick")
 
@@ -139,32 +169,51 @@ async def test_readiness_tells_of_worker_and_polls(gateway: Caller, raw: redis.R
     found = await answer.json()
 
     assert (answer.status, found["status"], found["redis"]) == (200, "ready", "ok")
-    assert found["worker"] == {"seen": False, "ticks": 1}
+    assert found["missing"] == []
+    assert 0 <= found["worker"].pop("age") < 20
+    assert found["worker"] == {"alive": 2, "ticks": 1}
+    assert "a-host-of-ours" not in await answer.text(), "anybody may ask"
     ages = {each["kind"]: each["age"] for each in found["polls"]}
     assert 4 < ages.pop("report") < 7
     assert set(ages.values()) == {None}
     assert not [key for key in raw.keys() if b":m:" in key]  # noqa: SIM118 - redis's keys
 
 
-async def test_an_idle_worker_is_seen_by_its_waiting(gateway: Caller, store: AsyncStore) -> None:
-    waiting = asyncio.create_task(store.command("BRPOP", "sms.otp", 1))
-    await asyncio.sleep(0.1)
+async def test_without_a_worker_it_is_not_ready_and_says_what_is_missing(
+    gateway: Caller, raw: redis.Redis, redis_url: str
+) -> None:
+    never = await gateway.get("/readyz")
+    beat(redis_url)
+    raw.zincrby(keys.WORKERS, -60_000, "w@host:1")
+    silent = await gateway.get("/readyz")
 
-    found = await (await gateway.get("/readyz")).json()
+    assert (never.status, silent.status) == (503, 503)
+    found = await never.json()
+    assert (found["status"], found["missing"], found["redis"]) == ("unavailable", ["worker"], "ok")
+    assert found["worker"] == {"alive": 0, "age": None, "ticks": 0}
+    assert 59 < (await silent.json())["worker"]["age"] < 120
+    assert (await gateway.send({"to": NUMBER, "text": "您好"})).status == 202, "it waits for one"
 
-    assert found["worker"]["seen"]
-    await waiting
+
+async def test_who_only_stores_may_leave_the_worker_out(gateway: Caller) -> None:
+    answer = await gateway.get("/readyz?exclude=worker")
+    wrong = await gateway.get("/readyz?exclude=worker&exclude=redis")
+
+    assert (answer.status, (await answer.json())["missing"]) == (200, [])
+    assert (await problem(wrong, 422, "invalid-parameter"))["field"] == "exclude"
 
 
 async def test_readiness_follows_redis_down_and_up(open_gateway: Open) -> None:
     server = Server().start()
     try:
         gateway = await open_gateway(configured(server.url))
+        beat(server.url)
         statuses = [(await gateway.get("/readyz")).status]
         server.stop(kill=True)
         statuses.append((await gateway.get("/readyz")).status)
         assert (await gateway.send({"to": NUMBER, "text": "您好"})).status == 503
         server.start()
+        beat(server.url)
         statuses.append((await gateway.get("/readyz")).status)
         assert (await gateway.send({"to": NUMBER, "text": "您好"})).status == 202
     finally:
@@ -181,7 +230,9 @@ async def test_a_full_redis_is_not_ready(open_gateway: Open) -> None:
 
         answer = await gateway.get("/readyz")
 
-        assert (answer.status, (await answer.json())["status"]) == (503, "unavailable")
+        found = await answer.json()
+        assert (answer.status, found["status"]) == (503, "unavailable")
+        assert found["missing"] == ["redis"]
         await problem(await gateway.send({"to": NUMBER, "text": "您好"}), 503, "store-unavailable")
 
 
@@ -247,7 +298,7 @@ async def test_metrics_count_requests_and_depths(gateway: Caller, raw: redis.Red
         'xinshi_gateway_messages_total{api_key="app1",result="accepted"} 2.0',
         'xinshi_gateway_callbacks_total{account="zhenzi",kind="report",result="accepted"} 1.0',
         'xinshi_ready_messages{stream="notice"} 2.0',
-        'xinshi_items{where="spool"} 1.0',
+        "xinshi_spool_pages 1.0",
         "xinshi_redis_up 1.0",
     ):
         assert line in lines

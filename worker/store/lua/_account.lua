@@ -1,5 +1,5 @@
 -- The choice among a stream's accounts: which may carry a record, which has a free slot and when.
--- Needs the parts: record window.
+-- Needs the parts: record wait window.
 
 local CONCURRENT = 50 -- ms after which a look for a free slot is worth it, where only answers free one
 local LOOK = 2000 -- ms before the end of its validity at which a message is looked at for the last time

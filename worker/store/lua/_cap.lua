@@ -1,6 +1,7 @@
 -- Our own caps: what one number may get of a stream over all vendors, and the brakes against SMS
 -- pumping, per prefix of seven digits and per tag. A message counts once, at its first attempt.
--- The quiet hours, in which nothing of a stream leaves, and the numbers that opted out. Needs the parts: record window.
+-- The quiet hours, in which nothing of a stream leaves.
+-- Needs the parts: record wait window.
 
 -- The caps that a record comes under, and the time at which it fits them all; nil: now.
 local function caps_of(record, caps, now)
@@ -54,25 +55,9 @@ local function quiet_until(id, record, quiet, now)
   return math.max(over, math.min(math.floor(over + chance * spread), record[EXPIRES] - 2000))
 end
 
--- Mark the accounts at which the number is on a blacklist; returns whether there is one. Only where
--- a stream heeds opt-outs: the others let the vendor say so.
-local function mark_barred(accounts, record, plan)
-  local found = false
-  for _, account in ipairs(plan.suppress and accounts or {}) do
-    local digits = string.sub(record[TO], -11)
-    account.barred = redis.call('SISMEMBER', SUPPRESSED .. account.name, digits) == 1
-    found = found or account.barred
-  end
-  return found
-end
-
--- Our own rules, before any account is asked: opt-outs, quiet hours, caps. Returns the caps that
--- the record comes under, and whether it is held back.
+-- Our own rules, before any account is asked: quiet hours, caps. Returns the caps that the record
+-- comes under, and whether it is held back.
 local function gate(id, record, plan, now)
-  local digits = string.sub(record[TO], -11)
-  if plan.suppress and redis.call('SISMEMBER', SUPPRESSED .. 'all', digits) == 1 then
-    return nil, move(id, record, 'suppressed', now, 'the recipient opted out')
-  end
   local quiet = quiet_until(id, record, plan.quiet, now)
   if quiet then
     return nil, park(id, record, quiet, now, 'quiet hours')

@@ -1,13 +1,16 @@
--- What every act on a record shares: the clock, loading, moving on, saving.
+-- What every act on a record shares: the clock, loading, moving on, saving, telling what happened.
 
 local BUSY = 'every account that can carry it is busy'
-
 local FIRST_LOOK = 5000 -- ms after which an unknown message is looked at: a late answer may come yet
-
 local REPORTED = 259200000 -- ms within which a report may name a message whose answer was lost
 
 local RESENT = 'resent' -- without proof that the submit before was not taken
 local PROVEN = 'not found twice: it was not taken'
+
+-- What a message waits for is not told, and an open attempt is not: its answer will be.
+local SILENT = {accepted = true, scheduled = true, submitting = true}
+
+local moved, kept = {}, nil
 
 local function clock()
   local time = redis.call('TIME')
@@ -19,9 +22,39 @@ local function load(id)
   return packed and cmsgpack.unpack(packed)
 end
 
+-- How many events are kept, about: looked up, and kept to, once a script and where one happens.
+local function most_kept()
+  if not kept then
+    kept = tonumber(redis.call('GET', EVENTS_KEPT) or '') or KEPT
+    redis.call('XTRIM', EVENTS, 'MAXLEN', '~', kept)
+  end
+  return kept
+end
+
+local function masked(number)
+  local bare = string.sub(number, 1, 3) == '+86' and 3 or 0
+  local known = #number == bare + 11
+  return known and '+86' .. string.sub(number, bare + 1, bare + 3) .. '****' .. string.sub(number, -4) or '****'
+end
+
+-- Tell of the status that a record has.
+local function tell(id, record)
+  if most_kept() > 0 then
+    redis.call('XADD', EVENTS, '*', 'e', cmsgpack.pack({
+      record[STATUS], id, record[STREAM], record[ACCOUNT], masked(record[TO]), record[TAG], record[REASON],
+      record[CODE], record[ATTEMPTS], record[SEGMENTS], record[VENDOR_MESSAGE_ID],
+    }))
+  end
+end
+
+-- Save a record; where it moved, this is told now, with all that was written to it besides.
 local function save(id, record)
   local packed = cmsgpack.pack(record)
   redis.call('SET', MESSAGE .. id, packed, 'KEEPTTL')
+  if moved[record] then
+    moved[record] = nil
+    tell(id, record)
+  end
   return packed
 end
 
@@ -111,6 +144,7 @@ local function move(id, record, status, now, reason, code)
     end
   end
   record[STATUS], record[UPDATED], record[REASON] = status, now, reason or ''
+  moved[record] = not SILENT[status] or nil
   if code then
     record[CODE] = code
   end
@@ -123,38 +157,4 @@ end
 local function close(id, record)
   redis.call('ZREM', OPEN .. record[ACCOUNT], id)
   record[DEADLINE] = 0
-end
-
--- Put a record aside until a time, or end it where that is past its validity.
-local function park(id, record, due, now, reason, code)
-  if due >= record[EXPIRES] then
-    return move(id, record, 'expired', now, reason, code)
-  end
-  if due <= now then
-    redis.call('RPUSH', READY .. record[STREAM], id)
-    return move(id, record, 'accepted', now, reason, code)
-  end
-  record[DUE] = due
-  redis.call('ZADD', WAITING, due, id)
-  return move(id, record, 'scheduled', now, reason, code)
-end
-
--- The turn in which an account turned the record down last, 1 for the first; nil for never. Under
--- '!' and its name: the record is not for that account at all.
-local function avoids(record, account)
-  for turn, name in ipairs(record[AVOID]) do
-    if name == account then
-      return turn
-    end
-  end
-  return nil
-end
-
--- Remember that an account turned it down, as the last one of all.
-local function avoid(record, account)
-  local turn = avoids(record, account)
-  if turn then
-    table.remove(record[AVOID], turn)
-  end
-  record[AVOID][#record[AVOID] + 1] = account
 end

@@ -13,10 +13,14 @@ local function index(id, record, vendor_id, memory)
   redis.call('SET', LAST .. record[ACCOUNT] .. ':' .. number, id, 'PX', memory)
 end
 
--- Move a message on by a report; returns 'applied', or 'late' where its status is further on.
+-- Move a message on by a report; returns 'applied', or 'late' where its status is further on. A
+-- report that is not final leaves a submitted message where it is, and its code is kept.
 local function apply(id, record, status, code, reason, now)
   local was_open = record[STATUS] == 'submitting'
-  if record[STATUS] == status or not move(id, record, status, now, reason, code) then
+  if status == 'submitted' and record[STATUS] == status and code ~= '' and code ~= record[CODE] then
+    record[CODE], record[REASON] = code, reason
+    note(record[TRAIL], {now, status, record[ACCOUNT], code .. '\n' .. reason})
+  elseif record[STATUS] == status or not move(id, record, status, now, reason, code) then
     return 'late'
   end
   if was_open then

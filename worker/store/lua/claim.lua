@@ -2,20 +2,22 @@
 -- its limits or from none, and write the attempt with its deadline. Only then may a byte leave.
 -- A message that does not fit is put aside until the moment it will; when no account of the
 -- stream has a free slot, the rest stays in the list and the answer says when to come back.
--- uses: record ring release window cap account ticket
+-- uses: record text wait ring release window cap optout account ticket
 -- ARGV[1] the envelope's template
 -- ARGV[2] stream
 -- ARGV[3] how many at the most
 -- ARGV[4] the plan as MessagePack: {accounts, best first; evade: a capped message may go to the next
 --         account at once; caps = {number, prefix, tag} = windows of our own; quiet = {begin, end in
 --         minutes of the day, ms of spread} or false; suppress: heed opt-outs}. A window is
---         {count, ms or 0 for a day}. Each account: {name, max_length, templates_only,
---         templates = {name = true}, windows, learns,
+--         {count, ms or 0 for a day}; brands = {template = the signature its text begins with}. Each
+--         account: {name, sign = the signature of messages that have none, max_length,
+--         templates_only, templates = {name = true}, windows, learns,
 --         interval = ms between two submits or 0, share of the rate that this stream may not use,
 --         burst = ms, concurrency or 0, life = ms until the attempt counts as lost}
 -- ARGV[5] "pump turn answered", the ticket, or ''
--- returns {ms until the next slot or 0, ids left in the list, then id and record of each message
---         looked at}; those whose status is submitting are the caller's to submit
+-- returns {ms until the next slot or 0, ids left in the list, {digest = text} as MessagePack of
+--         those that records name, then id and record of each message looked at}; those whose
+--         status is submitting are the caller's to submit
 
 local envelope, stream, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local plan = cmsgpack.unpack(ARGV[4])
@@ -23,7 +25,7 @@ local accounts, evade = plan.accounts, plan.evade
 local pump, turn, answered = string.match(ARGV[5], '^(%S+) (%d+) (%d+)$')
 local now = clock()
 local ready = READY .. stream
-local answer, opened, seen, pause = {0, 0}, {}, 0, nil
+local answer, opened, seen, pause = {0, 0, ''}, {}, 0, nil
 
 local function open(id, record, account, key, memory, caps)
   count_rate(account, now)
@@ -39,7 +41,13 @@ local function open(id, record, account, key, memory, caps)
   redis.call('ZADD', OPEN .. account.name, record[DEADLINE], id)
   opened[#opened + 1] = id
   opened[#opened + 1] = record[ATTEMPT]
+  said(record)
   return move(id, record, 'submitting', now)
+end
+
+-- End it; one that may have been taken before is unknown instead.
+local function suppress(id, record, why)
+  return move(id, record, in_doubt(record) and 'expired' or 'suppressed', now, why)
 end
 
 -- Decide about one record; returns false where the claim must stop before it.
@@ -47,11 +55,14 @@ local function decide(id, record)
   if now >= record[EXPIRES] then
     return move(id, record, 'expired', now, 'validity is over')
   end
+  local out, barred = heed(accounts, record, plan)
+  if out then
+    return suppress(id, record, out)
+  end
   local caps, held = gate(id, record, plan, now)
   if held then
     return true
   end
-  local barred = mark_barred(accounts, record, plan)
   local list, slot, capped = candidates(accounts, record, now), nil, nil
   for _, account in ipairs(list) do
     local key, memory, at
@@ -74,8 +85,8 @@ local function decide(id, record)
   end
   if not slot and not capped then
     record[ACCOUNT] = ''
-    if barred and not in_doubt(record) then
-      return move(id, record, 'suppressed', now, 'the recipient is on a blacklist')
+    if barred then
+      return suppress(id, record, barred)
     end
     return move(id, record, in_doubt(record) and 'expired' or 'rejected', now, 'no account can carry it')
   end
@@ -94,7 +105,7 @@ end
 if pump then
   turn, answered = tonumber(turn), tonumber(answered)
   if overtaken(pump, turn, answered, accounts, now) then
-    return {0, redis.call('LLEN', ready)}
+    return {0, redis.call('LLEN', ready), ''}
   end
 end
 look_up_rates(accounts, stream, now)
@@ -138,4 +149,5 @@ else
   end
 end
 answer[1], answer[2] = pause and math.max(1, pause - now) or 0, left
+answer[3] = next(texts) and cmsgpack.pack(texts) or ''
 return answer

@@ -1,6 +1,6 @@
 -- Defer messages: the vendor proved that it did not take them. The attempt is closed, its slot in
 -- the number's windows is given back, and the message waits for another try, or expires.
--- uses: record ring window
+-- uses: record event wait ring window
 -- ARGV[1] the envelope's template
 -- ARGV[2..] ten an attempt: id, attempt's number, ms to wait or 'day' for the next midnight in
 --           Asia/Shanghai, '1' where the attempt counts, '1' where the account is to be avoided
@@ -40,9 +40,8 @@ local function defer(at)
   if again == 'same' or again == 'proven' then
     record[PIN] = record[ACCOUNT]
   end
-  if blocked ~= '' then -- our windows let pass what the vendor did not: people should know
-    redis.call('HINCRBY', STATE .. record[ACCOUNT], 'drift:' .. ARGV[at + 5], 1)
-    redis.call('HSET', STATE .. record[ACCOUNT], 'drifted', string.format('%.0f', now))
+  if blocked ~= '' then
+    drift(record[ACCOUNT], record[TO], ARGV[at + 5], id, now)
   end
   if ARGV[at + 3] ~= '1' then
     record[ATTEMPTS] = record[ATTEMPTS] - 1

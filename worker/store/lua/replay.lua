@@ -1,6 +1,6 @@
 -- Replay a dead letter: a new message that says the same, and the old one leaves the list. Done
 -- twice it does nothing more; asked again with the same new id (an answer was lost) it says yes.
--- uses: record ring
+-- uses: record ring text
 -- ARGV[1] the envelope's template
 -- ARGV[2] id of the dead letter
 -- ARGV[3] id of the new message
@@ -13,7 +13,7 @@ local record = load(dead)
 if redis.call('EXISTS', MESSAGE .. id) == 1 then
   return '1'
 end
-if not record or record[CONTENT] == '' or redis.call('ZREM', DEAD, dead) == 0 then
+if not record or said(record) == '' or redis.call('ZREM', DEAD, dead) == 0 then
   return ''
 end
 note(record[TRAIL], {now, 'replayed', '', 'as ' .. id})
@@ -24,7 +24,12 @@ local fresh = {
   record[TEMPLATE], record[PIN], record[TAG], now, 0, now + validity, now,
   0, 0, 0, '', 0, '', '', '', 0, {}, {{now, 'accepted', '', 'replay of ' .. dead}}, 0,
 }
-redis.call('SET', MESSAGE .. id, cmsgpack.pack(fresh), 'PX', validity + tonumber(ARGV[5]))
+local kept = validity + tonumber(ARGV[5])
+redis.call('SET', MESSAGE .. id, cmsgpack.pack(fresh), 'PX', kept)
+if said(record) ~= record[CONTENT] then
+  keep_text(string.sub(record[CONTENT], 2), said(record), kept)
+end
 redis.call('RPUSH', READY .. record[STREAM], id)
+tell(id, fresh)
 ring(record[STREAM], ARGV[1], now)
 return '1'

@@ -1,11 +1,12 @@
 -- Take in delivery reports: each moves its message on, forward only; one whose message is not
 -- known (yet) is kept, for the answer to its submit may still be on its way.
--- uses: record window report
+-- uses: record event window report
 -- ARGV[1] ms that an unmatched report is kept
 -- ARGV[2..] nine a report: account, vendor's id, number (eleven digits, or '' where the vendor's
 --           id is our own), status, code, reason, ms or 'day' for which the number is blocked there
 --           or '', '1' where the number is barred there, when it came in ms or 0 for now
--- returns for each: what came of it ('applied', 'late', 'early') and the message's id or ''
+-- returns for each: what came of it ('applied', 'late', 'early'), the message's id or '', and the ms
+--         since the vendor took it or -1
 
 local memory, now = tonumber(ARGV[1]), clock()
 local answers = {}
@@ -57,19 +58,19 @@ local function take_unmatched(account, vendor_id, number, at)
   return given[vendor_id] and 'applied' or verdict, given[vendor_id]
 end
 
-local function block(account, number, blocked, code)
+local function block(account, number, blocked, code, id)
   local key = number_key(account, number)
   local times = redis.call('GET', key) or pack_time(0)
   local free = blocked == 'day' and midnight(now) or now + tonumber(blocked)
   times = pack_time(math.max(time_at(times, 0), free)) .. string.sub(times, 7)
   redis.call('SET', key, times, 'PX', math.max(1, free - now, redis.call('PTTL', key)))
-  redis.call('HINCRBY', STATE .. account, 'drift:' .. code, 1)
-  redis.call('HSET', STATE .. account, 'drifted', string.format('%.0f', now))
+  drift(account, number, code, id, now)
 end
 
 for at = 2, #ARGV, 9 do
   local account, vendor_id, number = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local id, record = find(account, vendor_id, number)
+  local took = record and record[STATUS] == 'submitted' and record[UPDATED]
   local verdict = 'late'
   if record then
     if record[VENDOR_MESSAGE_ID] == '' then
@@ -81,7 +82,7 @@ for at = 2, #ARGV, 9 do
   end
   if number ~= '' then
     if ARGV[at + 6] ~= '' and verdict ~= 'late' then
-      block(account, number, ARGV[at + 6], ARGV[at + 4])
+      block(account, number, ARGV[at + 6], ARGV[at + 4], id)
     end
     if ARGV[at + 7] == '1' then
       redis.call('SADD', SUPPRESSED .. account, number)
@@ -89,5 +90,6 @@ for at = 2, #ARGV, 9 do
   end
   answers[#answers + 1] = verdict
   answers[#answers + 1] = id or ''
+  answers[#answers + 1] = took and now - took or -1
 end
 return answers

@@ -1,12 +1,13 @@
 -- Settle attempts: write what became of them. Forward only, and only by the attempt that is the
 -- record's last one, so that a late, doubled or lost answer leaves one truth.
--- uses: record window breaker report
+-- uses: record event window breaker report
 -- ARGV[1] ms that a vendor's id is remembered for its reports
--- ARGV[2..] eight an attempt: id, attempt's number, status, vendor's id, code, reason, windows of
---           the account as MessagePack or '', '1' where the number is barred there
+-- ARGV[2] {attempts, windows} as MessagePack, each attempt: id, attempt's number, status, vendor's
+--         id, code, reason, which of the windows or 0, whether the number is barred there
 -- returns one number an attempt: 1 written, 0 nothing changed
 
 local memory, now = ARGV[1], clock()
+local attempts, windows = unpack(cmsgpack.unpack(ARGV[2]))
 local answers, taken = {}, {}
 
 -- The vendor counts from the moment it took the message, which is not later than now: by moving
@@ -20,10 +21,9 @@ local function shift(record, windows)
   record[SLOT] = 0
 end
 
-local function settle(at)
-  local id, status, vendor_id, windows = ARGV[at], ARGV[at + 2], ARGV[at + 3], ARGV[at + 6]
+local function settle(id, attempt, status, vendor_id, code, reason, which, barred)
   local record = load(id)
-  if not record or record[ATTEMPT] ~= tonumber(ARGV[at + 1]) then
+  if not record or record[ATTEMPT] ~= attempt then
     return 0
   end
   local began = record[STATUS] == 'submitting' and record[UPDATED] or 0
@@ -31,7 +31,7 @@ local function settle(at)
   if waits and not waits_in_doubt(record) then
     return 0 -- this attempt was deferred; the next one has a number of its own
   end
-  local moved = move(id, record, status, now, ARGV[at + 5], ARGV[at + 4])
+  local moved = move(id, record, status, now, reason, code)
   -- Where a report overtook the answer, the status is further on; the vendor's id is still news.
   local news = status == 'submitted' and vendor_id ~= '' and record[VENDOR_MESSAGE_ID] ~= vendor_id
   if not moved and not news then
@@ -41,17 +41,17 @@ local function settle(at)
   if vendor_id ~= '' then
     index(id, record, vendor_id, memory)
   end
-  if windows ~= '' and record[SLOT] > 0 then
+  if which > 0 and record[SLOT] > 0 then
     if status == 'submitted' then
-      shift(record, cmsgpack.unpack(windows))
+      shift(record, windows[which])
     elseif status == 'rejected' then
-      give_back(record, cmsgpack.unpack(windows), 0, now)
+      give_back(record, windows[which], 0, now)
     end
   end
   if status == 'submitted' then
     taken[record[ACCOUNT]] = math.max(taken[record[ACCOUNT]] or 0, began)
   end
-  if ARGV[at + 7] == '1' then
+  if barred then
     redis.call('SADD', SUPPRESSED .. record[ACCOUNT], string.sub(record[TO], -11))
   end
   save(id, record)
@@ -61,8 +61,8 @@ local function settle(at)
   return 1
 end
 
-for at = 2, #ARGV, 8 do
-  answers[#answers + 1] = settle(at)
+for _, attempt in ipairs(attempts) do
+  answers[#answers + 1] = settle(unpack(attempt))
 end
 for account, began in pairs(taken) do
   mend(account, began)

@@ -1,0 +1,108 @@
+"""Messages: found by id or number, and explained.
+
+    POST /console/api/search          {"find": an id, or a number in any form}; in the body, for
+                                      addresses are written to logs
+    GET  /console/api/messages/{id}   its life, as ``xinshi explain --json`` prints it
+
+There is no index by number. So what is looked at is: the last message that each account took to it
+within three days; those whose answers were lost; the newest dead letters; what waits, and what is
+ready. ``complete`` is false where one of these lists was longer than was looked at.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from producers.gateway import bodies
+from producers.gateway.gateway import GATEWAY
+from producers.gateway.problems import Problem
+from producers.gateway.responses import answer
+from producers.snapshot import Snapshot
+from worker.contract import keys, recipient
+from worker.contract.errors import MessageError
+from worker.contract.recipient import national
+from worker.contract.record import Record
+from worker.contract.status import Stream
+from worker.store import acts
+from worker.store.client import AsyncStore
+
+LOOKED_AT = 2000  #: ids of each list
+_AT_ONCE = 500  # records a script reads
+_LARGEST = 4096  # bytes of a request
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_DIGITS = re.compile(r"[+0-9 -]+")
+
+Found = tuple[str, Record]
+
+
+async def search(request: web.Request) -> web.Response:
+    store, wanted = request.app[GATEWAY].store, _wanted(await _body(request))
+    if _ID.fullmatch(wanted) and not _DIGITS.fullmatch(wanted):
+        found, complete = await _read(store, [wanted.lower()]), True
+    else:
+        found, complete = await _of_number(store, _number(wanted))
+    rows = sorted(found, key=lambda pair: pair[1].created, reverse=True)
+    messages = [Snapshot.of(*pair).to_dict() for pair in rows]
+    return answer({"messages": messages, "complete": complete})
+
+
+async def explain(request: web.Request) -> web.Response:
+    life = await request.app[GATEWAY].client.explain(request.match_info["id"])
+    return answer(life.to_dict())
+
+
+async def _body(request: web.Request) -> Any:
+    return bodies.decode(await bodies.read(request, _LARGEST))
+
+
+def _wanted(body: Any) -> str:
+    found = body.get("find") if isinstance(body, dict) else None
+    if not isinstance(found, str) or not found.strip():
+        raise Problem("invalid-parameter", "must be an id or a number", field="find")
+    return found.strip()
+
+
+def _number(text: str) -> str:
+    try:
+        return recipient.parse(text)
+    except MessageError as error:
+        rule = "is neither the id of a message nor a mainland China mobile number"
+        raise Problem("invalid-parameter", rule, field="find") from error
+
+
+async def _of_number(store: AsyncStore, number: str) -> tuple[list[Found], bool]:
+    """Return what is known of a number, and whether all was looked at."""
+    ids, complete = await _candidates(store, national(number))
+    found = await _read(store, list(dict.fromkeys(ids)))
+    return [pair for pair in found if pair[1].to == number], complete
+
+
+async def _candidates(store: AsyncStore, digits: str) -> tuple[list[str], bool]:
+    accounts = sorted(_text(each) for each in await store.command("SMEMBERS", keys.ACCOUNTS))
+    lasts = [f"{keys.LAST}{each}:{digits}" for each in accounts]
+    found = list(await store.command("MGET", *lasts)) if lasts else []
+    lists = [
+        (await store.command("ZRANGE", keys.DEAD, -LOOKED_AT - 1, -1))[::-1],
+        await store.command("ZRANGE", keys.WAITING, 0, LOOKED_AT),
+        *[await store.command("LRANGE", keys.ready(each), 0, LOOKED_AT) for each in Stream],
+    ]
+    for each in accounts:
+        found += await store.command("ZRANGE", f"{keys.LOST}{each}:{digits}", -LOOKED_AT, -1)
+    found += [each for ids in lists for each in ids[:LOOKED_AT]]
+    complete = all(len(ids) <= LOOKED_AT for ids in lists)
+    return [_text(each) for each in found if each], complete
+
+
+async def _read(store: AsyncStore, ids: Sequence[str]) -> list[Found]:
+    found: list[Found] = []
+    for first in range(0, len(ids), _AT_ONCE):
+        some = list(ids[first : first + _AT_ONCE])
+        records = await store.run(acts.find(some))
+        found += [(each, rec) for each, rec in zip(some, records, strict=True) if rec]
+    return found
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()

@@ -1,0 +1,237 @@
+"""What a gateway reads of Redis for Prometheus: the depths, the accounts, the money, the webhooks."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import redis
+
+from producers import Client
+from producers.gateway.gauges import Gauges
+from worker import vendors
+from worker.contract import jobs, keys
+from worker.contract.settings import Settings, parse
+from worker.metrics import METRICS, By
+from worker.store import balances, care, presence, webhooks
+from worker.store.client import AsyncStore, Store
+from worker.store.embedded import free_port
+from worker.store.presence import Vitals
+
+NUMBER = "13800138000"
+SECRET = "whsec_c2V0IG1lOiAyNCB0byA2NCByYW5kb20gYnl0ZXM="
+TABLE: dict[str, Any] = {
+    "vendors": {
+        "zhenzi": {"adapter": "zhenzi", "app_id": "1", "app_secret": "2"},
+        "tencent": {
+            "adapter": "tencent",
+            "base_url": "https://example.com/release",
+            "secret_id": "1",
+            "secret_key": "2",
+            "account": "3",
+            "password": "4",
+        },
+    },
+    "defaults": {"signature": "信使"},
+    "webhooks": {"app": {"url": "https://app.example.com/", "secret": SECRET}},
+}
+NOTHING = ("xinshi_balance", "xinshi_balance_runway_hours")  # nothing is known of them at first
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Place:
+    """Gauges on a real server, and hands to put things there."""
+
+    def __init__(self, settings: Settings, store: AsyncStore) -> None:
+        self.clock = Clock()
+        self.gauges = Gauges(settings, vendors.load_all(settings), store, clock=self.clock)
+        self.settings = settings
+
+    async def read(self) -> dict[tuple[str, ...], float]:
+        """Every sample by its name and its labels' values, a second later than the last time."""
+        self.clock.now += 1.0
+        return await self.again()
+
+    async def again(self) -> dict[tuple[str, ...], float]:
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in await self.gauges.read()
+            for sample in family.samples
+        }
+
+
+@pytest_asyncio.fixture
+async def place(redis_url: str) -> AsyncIterator[Place]:
+    store = AsyncStore(redis_url, timeout=10.0)
+    yield Place(parse({"redis_url": redis_url, **TABLE}), store)
+    await store.close()
+
+
+@pytest.fixture
+def work(redis_url: str) -> Iterator[Store]:
+    store = Store(redis_url, timeout=10.0)
+    yield store
+    store.close()
+
+
+def ms(ago: float = 0.0) -> int:
+    return int((time.time() - ago) * 1000)
+
+
+async def test_an_empty_place_tells_every_gauge_but_what_nobody_knows(place: Place) -> None:
+    found = await place.read()
+
+    names = {name for name, *_ in found}
+    assert names == {each.name for each in METRICS.values() if each.by is By.STORE} - {*NOTHING}
+    assert found.pop(("xinshi_redis_up",)) == 1
+    ages = {labels: value for labels, value in found.items() if "poll_age" in labels[0]}
+    assert ages.keys() == {
+        *(
+            ("xinshi_poll_age_seconds", "tencent", kind)
+            for kind in ("report", "inbound", "balance")
+        ),
+        ("xinshi_poll_age_seconds", "zhenzi", "balance"),
+    }
+    assert all(value == 0 for value in found.values())
+
+
+async def test_ready_messages_have_a_count_and_an_age(place: Place, raw: redis.Redis) -> None:
+    with Client(config=place.settings) as client:
+        client.send_many({"to": NUMBER, "text": "您好", "stream": "otp"} for _ in range(3))
+    raw.zadd(keys.WAITING, {"later": ms(-100), "late": ms(30)})
+
+    found = await place.read()
+
+    assert found["xinshi_ready_messages", "otp"] == 3
+    assert 0 <= found["xinshi_ready_oldest_seconds", "otp"] < 120
+    assert found["xinshi_rings", "otp"] == 1
+    assert found["xinshi_ready_messages", "notice"] == 0
+    assert found["xinshi_waiting_messages",] == 2
+    assert found["xinshi_waiting_overdue_messages",] == 1
+    assert 30 <= found["xinshi_waiting_overdue_seconds",] < 150
+
+
+async def test_troubled_messages_and_pages_are_counted(place: Place, raw: redis.Redis) -> None:
+    raw.zadd(keys.UNKNOWN, {"a": 1, "b": 2})
+    raw.zadd(keys.DEAD, {"c": 1})
+    raw.xadd(keys.SPOOL, {"x": "y"})
+    for _ in range(4):
+        raw.xadd(keys.UNREADABLE, {"x": "y"})
+    raw.rpush(jobs.TICKS, *[b"{}"] * 5)
+
+    found = await place.read()
+
+    counts = ("unknown_messages", "dead_letters", "spool_pages", "unreadable_pages")
+    assert [found[f"xinshi_{name}",] for name in counts] == [2, 1, 1, 4]
+    assert found["xinshi_ticks_waiting",] == 5
+
+
+async def test_workers_are_counted_by_the_queues_that_they_serve(place: Place, work: Store) -> None:
+    work.run(presence.beat("otp@h:1", Vitals(queues=("sms.otp", "sms.ticks"))))
+    work.run(presence.beat("bulk@h:2", Vitals(queues=("sms.notice", "sms.otp"))))
+    work.run(presence.beat("gone@h:3", Vitals(queues=("sms.otp",))))
+    work.run(presence.leave("gone@h:3"))
+    work.run(presence.beat("silent@h:4", Vitals()))  # does not know what it serves
+
+    found = await place.read()
+
+    queues = ("sms.otp", "sms.notice", "sms.marketing", "sms.ticks")
+    assert [found["xinshi_workers", queue] for queue in queues] == [3, 2, 1, 2]
+
+
+async def test_accounts_tell_how_they_do(place: Place, work: Store, raw: redis.Redis) -> None:
+    work.run(care.trip("zhenzi", 60, 900, "no money", code="108"))
+    raw.hset(f"{keys.STATE}tencent", mapping={"half": 1, "drift:MA:0022": 3, "drift:report": 2})
+    raw.zadd(f"{keys.OPEN}tencent", {"a": ms(-10), "b": ms(-10)})
+
+    found = await place.read()
+
+    assert found["xinshi_breaker_state", "zhenzi"] == 2
+    assert found["xinshi_account_suspended", "zhenzi"] == 1
+    assert found["xinshi_breaker_state", "tencent"] == 1
+    assert found["xinshi_account_suspended", "tencent"] == 0
+    assert found["xinshi_mirror_drift_total", "tencent"] == 5
+    assert found["xinshi_open_attempts", "tencent"] == 2
+
+
+async def test_money_is_told_with_its_runway(place: Place, work: Store, raw: redis.Redis) -> None:
+    raw.rpush(f"{keys.HISTORY}zhenzi", f"{ms(7200)} 1200", f"{ms(3600)} 1100")
+    work.run(balances.keep("zhenzi", Decimal(1000), "messages"))
+    raw.set(f"{keys.POLLED}zhenzi:balance", ms(40))
+    raw.set(f"{keys.POLLED}tencent:report", ms(400))
+
+    found = await place.read()
+
+    assert found["xinshi_balance", "zhenzi", "messages"] == 1000
+    assert 9 < found["xinshi_balance_runway_hours", "zhenzi"] < 11
+    assert ("xinshi_balance_runway_hours", "tencent") not in found
+    assert 40 <= found["xinshi_poll_age_seconds", "zhenzi", "balance"] < 160
+    assert 400 <= found["xinshi_poll_age_seconds", "tencent", "report"] < 520
+
+
+async def test_a_poll_that_never_succeeded_grows_old_from_the_gateways_start(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.read()
+    monkeypatch.setattr(place.gauges, "_began", ms(500))
+
+    found = await place.read()
+
+    assert found["xinshi_poll_age_seconds", "tencent", "inbound"] >= 500
+
+
+async def test_webhooks_tell_what_waits_and_what_came_of_the_rest(
+    place: Place, work: Store, raw: redis.Redis
+) -> None:
+    work.run(webhooks.hold("app", [("1-1", b"{}"), ("1-2", b"{}")]))
+    raw.hset(
+        f"{keys.WEBHOOKS}app",
+        mapping={"delivered": 9, "failed": 4, "given_up": 2, "dropped": 1, "rest": ms(-60)},
+    )
+    raw.zadd(f"{keys.WEBHOOK_DUE}app", {"1-1": ms(90)})
+
+    found = await place.read()
+
+    assert found["xinshi_webhook_delivered_total", "app"] == 9
+    assert found["xinshi_webhook_failed_total", "app"] == 4
+    assert found["xinshi_webhook_lost_total", "app"] == 3
+    assert found["xinshi_webhook_backlog", "app"] == 2
+    assert 90 <= found["xinshi_webhook_overdue_seconds", "app"] < 210
+    assert found["xinshi_webhook_resting", "app"] == 1
+
+
+async def test_within_a_second_redis_is_asked_once(place: Place, raw: redis.Redis) -> None:
+    await place.read()
+    raw.zadd(keys.DEAD, {"c": 1})
+    before = await place.again()
+    place.clock.now += 0.99
+    also_before = await place.again()
+    after = await place.read()
+
+    assert [each["xinshi_dead_letters",] for each in (before, also_before, after)] == [0, 0, 1]
+
+
+async def test_without_redis_it_says_so_and_nothing_else() -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    store = AsyncStore(url, timeout=0.5)
+    found = await Place(parse({"redis_url": url, **TABLE}), store).read()
+    await store.close()
+
+    assert found == {("xinshi_redis_up",): 0}
+
+
+async def test_a_store_without_accounts_is_read_as_well(redis_url: str) -> None:
+    store = AsyncStore(redis_url)
+    found = await Place(parse({"redis_url": redis_url}), store).read()
+    await store.close()
+
+    assert found["xinshi_redis_up",] == 1
+    assert not [name for name, *_ in found if "poll" in name or "breaker" in name]

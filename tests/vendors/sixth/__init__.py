@@ -1,0 +1,1 @@
+"""A vendor that is not in this project, as CONTRIBUTING.md adds it."""

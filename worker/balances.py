@@ -1,0 +1,111 @@
+"""Balances: what accounts have left, asked where the vendor can be asked and kept in the store.
+
+What an answer to a submit tells in passing is kept too, as a hint: at one vendor it may count for
+somebody else's account, and no alarm depends on it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from worker.alarms import Alarms
+from worker.contract import keys
+from worker.contract.errors import StoreError
+from worker.contract.settings import Settings
+from worker.store import balances
+from worker.store.client import AsyncStore
+from worker.transport import Lost, NotSent, Transport
+from worker.vendors.base import Balance, Call, Vendor
+
+log = structlog.get_logger("xinshi.balances")
+
+_SOON = 15.0  # seconds before its time at which the next round may ask: half of beat's tick
+_RETRY = 60.0  # seconds at the most until an account that did not answer is asked again
+_HINTS = 10.0  # seconds between two writes of what one account tells in passing
+
+
+class Balances:
+    """Asks every account that is due, whichever process has the turn."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        vendors: Mapping[str, Vendor],
+        store: AsyncStore,
+        transport: Transport,
+    ) -> None:
+        self._settings = settings
+        self._vendors = vendors
+        self._store = store
+        self._transport = transport
+        self._alarms = Alarms(settings, store)
+
+    async def round(self) -> int:
+        """Ask once; returns how many balances came. One that fails holds up no other."""
+        return sum(await asyncio.gather(*(self._ask(each) for each in self._vendors.values())))
+
+    async def _ask(self, vendor: Vendor) -> bool:
+        try:
+            call = vendor.balance()
+            return call is not None and await self._take_turn(vendor, call)
+        except StoreError as error:  # the next round says it again
+            log.warning("store.lost", act="balance", error=str(error))
+        except Exception as error:  # noqa: BLE001 - one adapter's bug must not keep the others out
+            log.error("adapter.broken", account=vendor.name, error=type(error).__name__)  # noqa: TRY400 - its text may hold a secret
+        return False
+
+    async def _take_turn(self, vendor: Vendor, call: Call[Balance]) -> bool:
+        """Ask, if it is due and nobody else does: the key says both, and ends by itself."""
+        every = self._settings.vendors[vendor.name].balance_every
+        if not every:
+            return False
+        key, life = keys.ASKED + vendor.name, max(every / 2, every - _SOON)
+        if not await self._store.command("SET", key, 1, "NX", "PX", int(life * 1000)):
+            return False
+        try:
+            found = await self._transport.call(call, self._settings.vendors[vendor.name].timeouts)
+        except (NotSent, Lost) as error:  # nothing is kept: a failure says a balance of 0
+            log.warning("balance.failed", account=vendor.name, reason=str(error))
+            await self._store.command("PEXPIRE", key, int(min(life, _RETRY - _SOON) * 1000))
+            return False
+        await self._keep(vendor.name, found)
+        return True
+
+    async def _keep(self, account: str, found: Balance) -> None:
+        act = balances.keep(account, found.amount, found.unit, postpaid=found.postpaid)
+        await self._store.run(act)
+        (stored,) = (await self._store.run(balances.read([account]))).accounts
+        await self._alarms.balance(stored)
+
+
+class Hints:
+    """Remembers what answers tell in passing, and writes the latest now and then."""
+
+    def __init__(self, store: AsyncStore, *, every: float = _HINTS) -> None:
+        self._store = store
+        self._every = every
+        self._latest: dict[str, Balance] = {}
+        self._writing: dict[str, asyncio.Task[None]] = {}
+
+    def note(self, account: str, left: Balance | None) -> None:
+        """Remember one; it is written at once, or when the last write is old enough."""
+        if left is None:
+            return
+        self._latest[account] = left
+        if account not in self._writing:
+            self._writing[account] = asyncio.create_task(self._write(account))
+
+    async def _write(self, account: str) -> None:
+        try:
+            while (left := self._latest.pop(account, None)) is not None:
+                await self._keep(account, left)
+                await asyncio.sleep(self._every)
+        finally:
+            del self._writing[account]
+
+    async def _keep(self, account: str, left: Balance) -> None:
+        try:
+            await self._store.run(balances.keep(account, left.amount, left.unit, hint=True))
+        except StoreError as error:  # the next answer tells it again
+            log.warning("store.lost", act="balance", error=str(error))
