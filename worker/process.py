@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from worker import __version__, vendors
 from worker.balances import Balances
 from worker.contract import keys
 from worker.contract.errors import StoreError
+from worker.contract.jobs import queue
 from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
@@ -43,6 +45,7 @@ _RELEASE, _SWEEP = 1000, 1000  # messages a call: some ms of Redis's one thread
 _ROUNDS = 50  # calls of one tick; the next comes in a second
 _AGAIN = 2.0  # seconds between two tries to write what is to be there from the start
 _COLLECTIONS = (20_000, 20, 50)
+_TURN = 0.001  # seconds after which a thread that waits gets the interpreter; a ring needs several
 _SETTLING = 10.0  # seconds that settling may take after the last answer, when the worker stops
 
 
@@ -85,6 +88,7 @@ class Process:
         self._loop.run(self._open())
         self._exposition.start(self._settings.metrics.listen)
         _spare_collections()
+        sys.setswitchinterval(_TURN)
         log.info(
             "process.started",
             accounts=list(self._vendors),
@@ -122,6 +126,8 @@ class Process:
             vitals = partial(_vitals, self._pump, int(time.time() * 1000), tuple(queues))
             self._presence = Presence(self._store, f"{node}:{os.getpid()}", vitals)
             self._beating = self._loop.begin(self._presence.run())
+            if queue(Stream.OTP) in queues:
+                self._loop.soon(self._pump.serve_codes)
 
     def submit(self, stream: Stream) -> int:
         """Serve one ring; blocks the caller's thread until the pump is done."""

@@ -35,6 +35,8 @@ from worker.vendors.base import Vendor
 log = structlog.get_logger("xinshi.pump")
 
 _GATHER = 0.005  # seconds that a call waits for more recipients, where more stand in the list
+_SLICE = 16  # calls that begin in one turn of the loop
+_LOOK = 0.004  # seconds between two looks for codes while other streams keep the process busy
 _LEAST = 32  # slots worth a claim: smaller batches cost a round trip for little
 _RECONNECT = 0.5  # seconds between two tries to reach Redis
 _PAUSE = 1.0  # seconds at the most between two looks: an account may be well again before its time
@@ -76,6 +78,8 @@ class Pump:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._rest: asyncio.TimerHandle | None = None  # when calls leave that are not full
         self._held = 0  # slots of claims on their way
+        self._codes = False
+        self._looking: asyncio.Task[None] | None = None
         self._freed = asyncio.Event()
         self._again: dict[Stream, bool] = {}
         self._stopped = asyncio.Event()
@@ -92,11 +96,30 @@ class Pump:
             self._again[stream] = True
             return 0
         self._again[stream] = False
+        if stream is not Stream.OTP:
+            self._keep_looking()
         try:
             return await self._serve(stream)
         finally:
             del self._again[stream]
             self._freed.set()
+
+    def serve_codes(self) -> None:
+        """Look for one-time codes by itself while other streams keep this process busy.
+
+        A ring comes through Celery's threads, and each of them would wait for its turn at the
+        interpreter.
+        """
+        self._codes = True
+
+    def _keep_looking(self) -> None:
+        if self._codes and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        while self._again.keys() - {Stream.OTP} and not self._stopped.is_set():
+            await self.run(Stream.OTP)
+            await asyncio.sleep(_LOOK)
 
     @property
     def in_flight(self) -> int:
@@ -137,7 +160,7 @@ class Pump:
             if found is None:
                 await self._reconnect(end)
                 continue
-            claimed += self._start(found, begun)
+            claimed += await self._start(found, begun)
             if stream is Stream.OTP or found.pause or not found.left:
                 self._submit_rest()
             if found.pause:
@@ -212,8 +235,8 @@ class Pump:
         except StoreError as error:  # the sweep rings instead
             log.warning("store.lost", act="ring", stream=str(stream), error=str(error))
 
-    def _start(self, found: Claimed, begun: float) -> int:
-        """Begin to submit what was claimed."""
+    async def _start(self, found: Claimed, begun: float) -> int:
+        """Begin to submit what was claimed, in slices: a code may wait in the same loop."""
         claimed = []
         for message_id, record in found.messages:
             if record.status is Status.SUBMITTING:
@@ -221,7 +244,12 @@ class Pump:
             else:
                 self._counts.stepped(record)
                 _log_step(message_id, record)
-        self._submit(self._submitter.calls(claimed, begun))
+        self._held += len(claimed)
+        for first in range(0, len(claimed), _SLICE):
+            part = claimed[first : first + _SLICE]
+            self._submit(self._submitter.calls(part, begun))
+            self._held -= len(part)
+            await asyncio.sleep(0)
         if self._submitter.waiting and self._rest is None:
             self._rest = asyncio.get_running_loop().call_later(_GATHER, self._submit_rest)
         return len(claimed)
