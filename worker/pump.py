@@ -10,12 +10,13 @@ import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
 from worker import limits, routes
 from worker.care import Care
+from worker.contract import promptness
 from worker.contract.errors import StoreError
 from worker.contract.recipient import mask
 from worker.contract.record import Record
@@ -24,6 +25,7 @@ from worker.contract.status import Status, Stream
 from worker.groups import Batch
 from worker.health import Health
 from worker.metrics import IN_FLIGHT, UNSETTLED, Counts
+from worker.promptness import Watch
 from worker.settling import Settling
 from worker.store import acts
 from worker.store.acts import Claimed, Ticket
@@ -34,7 +36,7 @@ from worker.vendors.base import Vendor
 
 log = structlog.get_logger("xinshi.pump")
 
-_GATHER = 0.005  # seconds that a call waits for more recipients, where more stand in the list
+_GATHER = 0.03  # seconds at the most that a call waits for the next claim's recipients
 _SLICE = 16  # calls that begin in one turn of the loop
 _LOOK = 0.004  # seconds between two looks for codes while other streams keep the process busy
 _LEAST = 32  # slots worth a claim: smaller batches cost a round trip for little
@@ -64,7 +66,10 @@ class Pump:
         self._health = Health(vendors)
         name = secrets.token_hex(8)
         self._tickets = {stream: Ticket(f"{name}:{stream}") for stream in Stream}
-        self._settling = Settling(store, settings.store)
+        prompt = settings.health.prompt
+        counted = promptness.counted(prompt, vendors)
+        self._watch = Watch(counted, prompt, store, self._health)
+        self._settling = Settling(store, settings.store, counted)
         self._submitter = Submitter(
             settings,
             vendors,
@@ -141,6 +146,7 @@ class Pump:
             self._freed.clear()
             await self._freed.wait()
             self._submit_rest()
+        await self._watch.rest()
         await self._settling.flush()
         for stream, ticket in self._tickets.items():
             if ticket.answered < ticket.turn:
@@ -149,29 +155,42 @@ class Pump:
 
     async def _serve(self, stream: Stream) -> int:
         end = time.monotonic() + self._settings.worker.slice
-        claimed = 0
+        claimed, beginning = 0, None
         while not self._over(end):
             room = min(await self._room(stream), self._settings.worker.batch)
             if self._over(end):
                 break
             self._again[stream] = False
             begun = time.monotonic()
+            self._watch.look(begun)
             found = await self._claim(stream, room)
             if found is None:
                 await self._reconnect(end)
                 continue
-            claimed += await self._start(found, begun)
+            if beginning:  # it went on during the claim
+                await beginning
+            messages = self._taken(found)
+            claimed += len(messages)
+            beginning = asyncio.create_task(self._begin(messages, begun))
             if stream is Stream.OTP or found.pause or not found.left:
+                await beginning
                 self._submit_rest()
             if found.pause:
                 await self._pause(min(found.pause, _PAUSE, end - time.monotonic()))
             elif not found.left and not self._again[stream]:
                 return claimed
+        if beginning:
+            await beginning
+        await self._hand_over(stream)
+        return claimed
+
+    async def _hand_over(self, stream: Stream) -> None:
+        """Ring for what is left, once more for each ring that ends here meanwhile."""
         while True:
             self._again[stream] = False
             await self._ring(stream)
             if self._stopped.is_set() or not self._again[stream]:
-                return claimed  # else a ring came meanwhile, and would have ended here
+                return
 
     def _over(self, end: float) -> bool:
         return self._stopped.is_set() or time.monotonic() > end
@@ -186,6 +205,7 @@ class Pump:
             room = most - len(self._in_flight) - self._submitter.waiting - self._held
             if room >= least:
                 return room
+            self._submit_rest()
             self._freed.clear()
             await self._freed.wait()
         return 0
@@ -235,24 +255,27 @@ class Pump:
         except StoreError as error:  # the sweep rings instead
             log.warning("store.lost", act="ring", stream=str(stream), error=str(error))
 
-    async def _start(self, found: Claimed, begun: float) -> int:
-        """Begin to submit what was claimed, in slices: a code may wait in the same loop."""
-        claimed = []
+    def _taken(self, found: Claimed) -> list[tuple[str, Record]]:
+        """Return what is ours to submit, and hold its slots; tell what became of the rest."""
+        taken = []
         for message_id, record in found.messages:
             if record.status is Status.SUBMITTING:
-                claimed.append((message_id, record))
+                taken.append((message_id, record))
             else:
                 self._counts.stepped(record)
                 _log_step(message_id, record)
-        self._held += len(claimed)
-        for first in range(0, len(claimed), _SLICE):
-            part = claimed[first : first + _SLICE]
+        self._held += len(taken)
+        return taken
+
+    async def _begin(self, messages: Sequence[tuple[str, Record]], begun: float) -> None:
+        """Begin to submit, in slices: a code may wait in the same loop."""
+        for first in range(0, len(messages), _SLICE):
+            part = messages[first : first + _SLICE]
             self._submit(self._submitter.calls(part, begun))
             self._held -= len(part)
             await asyncio.sleep(0)
         if self._submitter.waiting and self._rest is None:
             self._rest = asyncio.get_running_loop().call_later(_GATHER, self._submit_rest)
-        return len(claimed)
 
     def _submit(self, calls: Iterable[Batch]) -> None:
         for batch in calls:
