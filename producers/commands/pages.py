@@ -9,14 +9,14 @@ import rich_click as click
 class _Page:
     def __init__(self, *args: Any, examples: Sequence[str], codes: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._examples = examples
-        self._codes = codes
+        self.examples = examples
+        self.codes = codes
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write it as it stands: rich-click would join the lines."""
         del ctx
-        lines = ["Examples:", *(f"  {each}" for each in self._examples), "", "Exit codes:"]
-        lines += [f"  {each}" for each in self._codes.split("; ")]
+        lines = ["Examples:", *(f"  {each}" for each in self.examples), "", "Exit codes:"]
+        lines += [f"  {each}" for each in self.codes.split("; ")]
         rich = cast(click.RichHelpFormatter, formatter)
         rich.write("\n".join(lines) + "\n", markup=False, highlight=False, soft_wrap=True)
 

@@ -11,6 +11,7 @@ from inspect import isabstract
 from pkgutil import iter_modules
 
 from worker.contract.errors import SettingsError
+from worker.contract.events import Raw
 from worker.contract.settings import Account, Settings
 from worker.vendors.base import Vendor
 
@@ -31,6 +32,11 @@ def load(
 def load_all(settings: Settings) -> dict[str, Vendor]:
     """Return the adapter of every account, by the account's name; raise SettingsError."""
     return {name: load(name, account) for name, account in settings.vendors.items()}
+
+
+def unprotected(vendor: Vendor) -> bool:
+    """Return whether anybody at all may call back: an empty call from nowhere is believed."""
+    return vendor.verify(Raw("report"))
 
 
 def _class(adapter: str, key: str) -> type[Vendor]:
