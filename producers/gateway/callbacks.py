@@ -58,11 +58,6 @@ class Callbacks:
             log.warning("callback.refused", account=account, kind=raw.kind, address=raw.address)
 
 
-def unprotected(vendor: Vendor) -> bool:
-    """Return whether anybody at all may call back: an empty call from nowhere is believed."""
-    return vendor.verify(Raw("report"))
-
-
 def _count(
     gateway: Gateway,
     vendor: Vendor,

@@ -13,7 +13,8 @@ from producers.gateway.metrics import Metrics
 from worker import vendors
 from worker.contract.settings import ApiKey, Settings
 from worker.store.client import AsyncStore
-from worker.store.inbox import Inbox
+from worker.store.inboxes import Inboxes
+from worker.store.shards import AsyncShards
 from worker.store.spool import Spool
 from worker.vendors.base import Vendor
 
@@ -22,37 +23,35 @@ from worker.vendors.base import Vendor
 class Gateway:
     settings: Settings
     client: AsyncClient
-    store: AsyncStore
+    shards: AsyncShards
+    store: AsyncStore  #: the first one's, where the spool, the polls and the balances are
     vendors: Mapping[str, Vendor]
     keyring: Keyring
     spool: Spool
-    inbox: Inbox
+    inbox: Inboxes
     gauges: Gauges
     metrics: Metrics = field(default_factory=Metrics)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Make one; nothing is connected yet. Raises SettingsError."""
-        store = AsyncStore(
-            settings.redis_url,
-            timeout=settings.store.timeout,
-            durability=settings.store.durability,
-        )
+        shards = AsyncShards(settings)
         adapters = vendors.load_all(settings)
         return cls(
             settings=settings,
             client=AsyncClient(config=settings),
-            store=store,
+            shards=shards,
+            store=shards.first,
             vendors=adapters,
             keyring=Keyring(settings.gateway.api_keys),
-            spool=Spool(store),
-            inbox=Inbox(store),
-            gauges=Gauges(settings, adapters, store),
+            spool=Spool(shards.first),
+            inbox=Inboxes(shards),
+            gauges=Gauges(settings, adapters, shards),
         )
 
     async def close(self) -> None:
         await self.client.close()
-        await self.store.close()
+        await self.shards.close()
 
 
 GATEWAY = web.AppKey("gateway", Gateway)

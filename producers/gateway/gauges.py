@@ -17,12 +17,12 @@ from worker.contract.settings import Settings
 from worker.contract.status import Stream
 from worker.exposition import family
 from worker.metrics import Metric
-from worker.store import balances, care, gauges, presence, webhooks
+from worker.store import balances, care, gauges, presence, totals, webhooks
 from worker.store.balances import Stored
 from worker.store.care import AccountState
-from worker.store.client import AsyncStore
 from worker.store.gauges import Depths
 from worker.store.presence import Worker
+from worker.store.shards import AsyncShards
 from worker.store.webhooks import Condition
 from worker.vendors.base import Vendor
 
@@ -39,12 +39,12 @@ class Gauges:
         self,
         settings: Settings,
         vendors: Mapping[str, Vendor],
-        store: AsyncStore,
+        shards: AsyncShards,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._store = store
+        self._shards = shards
         self._clock = clock
         self._polls = [
             (name, kind)
@@ -69,27 +69,31 @@ class Gauges:
 
     async def _rows(self) -> list[Row]:
         """Read all of it; raise StoreError."""
-        store, names = self._store, list(self._settings.vendors)
-        depths = await store.run(gauges.depths())
+        shards, names = self._shards, list(self._settings.vendors)
+        depths = totals.depths(await shards.everywhere(gauges.depths()))
         self._began = self._began or depths.now
         found: list[Iterator[Row]] = [iter([(metrics.REDIS_UP, (), 1)]), _depths(depths)]
-        found.append(_workers((await store.run(presence.workers())).alive))
-        ticks = await store.command("LLEN", jobs.TICKS)
-        found.append(iter([(metrics.TICKS_WAITING, (), ticks)]))
+        workers = totals.workers(await shards.everywhere(presence.workers()))
+        found.append(_workers(workers.alive))
+        ticks = [await each.command("LLEN", jobs.TICKS) for each in shards.all]
+        found.append(iter([(metrics.TICKS_WAITING, (), sum(ticks))]))
         if names:
-            states = await store.run(care.states(names))
+            states = totals.states(await shards.everywhere(care.states(names)))
             found += [_state(each, states.now) for each in states.accounts]
-            kept = await store.run(balances.read(names))
+            kept = await shards.first.run(balances.read(names))
             found += [_balance(each) for each in kept.accounts]
         found.append(await self._poll_ages(depths.now))
         for name in self._settings.webhooks:
-            found.append(_endpoint(name, await webhooks.look_async(store, name), depths.now))
+            every = [await webhooks.look_async(each, name) for each in shards.all]
+            found.append(_endpoint(name, totals.endpoint(every), depths.now))
         return list(chain.from_iterable(found))
 
     async def _poll_ages(self, now: int) -> Iterator[Row]:
         if not self._polls:
             return iter(())
-        at = await self._store.command("MGET", *(f"{keys.POLLED}{a}:{k}" for a, k in self._polls))
+        at = await self._shards.first.command(
+            "MGET", *(f"{keys.POLLED}{a}:{k}" for a, k in self._polls)
+        )
         return iter(
             (metrics.POLL_AGE, labels, _age(now, int(last or self._began)))
             for labels, last in zip(self._polls, at, strict=True)

@@ -1,6 +1,6 @@
 """Health: is the process alive, and is what it needs there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -10,8 +10,9 @@ from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
 from worker.contract import jobs, keys
 from worker.contract.errors import StoreError
-from worker.store import presence
+from worker.store import presence, totals
 from worker.store.client import AsyncStore
+from worker.store.shards import AsyncShards
 
 _WORKER = "worker"
 
@@ -28,13 +29,15 @@ async def ready(request: web.Request) -> web.Response:
     With ``?exclude=worker`` a worker is not asked for: what is stored waits for one.
     """
     gateway, needed = request.app[GATEWAY], _needed(request)
+    there, away = await _servers(gateway.shards)
+    if not there:
+        return _unavailable({"redis": away[0]}, "redis")
     try:
-        # Writes nothing, and is refused where any write would be: a replica, a full memory.
-        await gateway.store.command("SET", keys.message("ready"), "", "XX")
-        worker, polls = await _worker(gateway.store), await _polls(gateway)
+        worker = await _worker(there)
+        polls = await _polls(gateway) if gateway.store in there else []
     except StoreError as error:
         return _unavailable({"redis": str(error)}, "redis")
-    found = {"redis": "ok", "worker": worker, "polls": polls}
+    found = {"redis": "; ".join(away) or "ok", "worker": worker, "polls": polls}
     if _WORKER in needed and not worker["alive"]:
         return _unavailable(found, _WORKER)
     return answer({"status": "ready", "missing": [], **found})
@@ -57,17 +60,32 @@ async def metrics(request: web.Request) -> web.Response:
     return gateway.metrics.page(await gateway.gauges.read())
 
 
-async def _worker(store: AsyncStore) -> dict[str, Any]:
+async def _servers(shards: AsyncShards) -> tuple[list[AsyncStore], list[str]]:
+    """Return the servers that take messages now, and what is wrong with the others."""
+    there, away = [], []
+    for place, store in enumerate(shards.all):
+        try:
+            with shards.naming(place):
+                # Writes nothing, and is refused where any write would be: a replica, a full memory.
+                await store.command("SET", keys.message("ready"), "", "XX")
+        except StoreError as error:
+            away.append(str(error))
+        else:
+            there.append(store)
+    return there, away
+
+
+async def _worker(stores: Sequence[AsyncStore]) -> dict[str, Any]:
     """Return how many processes are alive, how many seconds ago the last beat, and the ticks left.
 
     Their names are for ``xinshi doctor``: anybody may ask here.
     """
-    found = await store.run(presence.workers())
+    found = totals.workers([await each.run(presence.workers()) for each in stores])
     age = round(found.all[0].age, 1) if found.all else None
     return {
         "alive": len(found.alive),
         "age": age,
-        "ticks": await store.command("LLEN", jobs.TICKS),
+        "ticks": sum([await each.command("LLEN", jobs.TICKS) for each in stores]),
     }
 
 

@@ -1,13 +1,12 @@
 """The keyring: whose request this is, what its key allows, and how much of it a second."""
 
-import hashlib
 import hmac
 import math
 import time
 from collections.abc import Callable, Mapping
 
 from producers.gateway.problems import Problem
-from worker.contract.gateway import Role
+from worker.contract.gateway import Role, digest_of
 from worker.contract.settings import ApiKey
 
 _SCHEME = "bearer"
@@ -39,7 +38,7 @@ class Keyring:
     def __init__(
         self, keys: Mapping[str, ApiKey], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._keys = [(_digest(each.key), each) for each in keys.values()]
+        self._keys = [(each.digest, each) for each in keys.values()]
         self._meters = {
             each.name: Meter(each.per_second, clock)
             for each in keys.values()
@@ -66,7 +65,7 @@ class Keyring:
         return found if found is not None and found.role is Role.OPERATOR else None
 
     def _find(self, secret: str) -> ApiKey | None:
-        digest, found = _digest(secret), None
+        digest, found = digest_of(secret), None
         for known, key in self._keys:  # all of them: the time tells nothing
             if hmac.compare_digest(known, digest):
                 found = key
@@ -86,10 +85,6 @@ class Keyring:
         """Count what an admitted request carries beyond the first message."""
         if meter := self._meters.get(key.name):
             meter.take(more)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from producers import tracing
 from producers.gateway import bodies, problems
 from producers.gateway.gateway import CALLER, GATEWAY, Gateway
 from producers.gateway.problems import Problem
@@ -25,7 +26,12 @@ _SIGNED = re.compile(r"\s*【([^【】]+)】")
 
 
 async def send(request: web.Request) -> web.Response:
-    """Take one message, or a batch of them."""
+    """Take one message, or a batch of them; its trace goes on where the caller's is traced."""
+    with tracing.received(request.headers.get("traceparent", "")):
+        return await _send(request)
+
+
+async def _send(request: web.Request) -> web.Response:
     gateway, caller = request.app[GATEWAY], request[CALLER]
     body = bodies.decode(await bodies.read(request, gateway.settings.gateway.max_body))
     key = _header(request)

@@ -1,22 +1,20 @@
 """What may be read: inbound messages, and the accounts."""
 
-import re
 from typing import Any
 
 from aiohttp import web
 
-from producers import funds
+from producers import funds, promptness
 from producers.commands.vendors import describe, row
 from producers.conditions import condition
 from producers.gateway.gateway import GATEWAY
 from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
 from producers.snapshot import moment
-from worker.store import balances, care
+from worker.store import balances, care, totals
 from worker.store.inbox import Received
+from worker.store.inboxes import is_place
 
-_PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
-_HIGHEST = 2**64 - 1
 _MOST, _USUAL = 1000, 100
 
 
@@ -27,14 +25,14 @@ async def inbound(request: web.Request) -> web.Response:
         _limit(request.query.get("limit")),
     )
     found = await request.app[GATEWAY].inbox.list(after, limit)
-    end = found[-1].id if found else after or None
-    return answer({"messages": [_letter(each) for each in found], "next": end})
+    return answer(
+        {"messages": [_letter(each) for each in found.letters], "next": found.next or None}
+    )
 
 
 def place(text: str, field: str) -> str:
     """Return a place among the inbound messages, as a query names it; raise Problem."""
-    found = _PLACE.fullmatch(text)
-    if text and (found is None or any(int(part) > _HIGHEST for part in found.groups("0"))):
+    if not is_place(text):
         rule = "must be the next of an earlier answer, or the id of an inbound message"
         raise Problem("invalid-parameter", rule, field=field)
     return text
@@ -71,10 +69,17 @@ async def vendors(request: web.Request) -> web.Response:
     gateway = request.app[GATEWAY]
     found = [describe(gateway.settings, vendor) for vendor in gateway.vendors.values()]
     names = tuple(gateway.vendors)
-    states = await gateway.store.run(care.states(names))
+    states = totals.states(await gateway.shards.everywhere(care.states(names)))
     left = await gateway.store.run(balances.read(names))
+    counted = await gateway.shards.everywhere(promptness.asked(found))
+    told = promptness.known(gateway.settings, counted)
     rows = [
-        row(each, condition(state, states.now, each["limits"]["concurrency"]), funds.known(stored))
+        row(
+            each,
+            condition(state, states.now, each["limits"]["concurrency"]),
+            funds.known(stored),
+            told.get(each["name"]),
+        )
         for each, state, stored in zip(found, states.accounts, left.accounts, strict=True)
     ]
     return answer({"vendors": rows})

@@ -9,9 +9,10 @@ import structlog
 from aiohttp import web
 
 from producers.gateway.app import create_app
-from producers.gateway.callbacks import unprotected
 from producers.gateway.gateway import GATEWAY
+from worker.contract.gateway import Role
 from worker.contract.settings import Settings
+from worker.vendors import unprotected
 from worker.vendors.base import Vendor
 
 log = structlog.get_logger("xinshi.gateway")
@@ -72,7 +73,7 @@ async def _told_to_end() -> None:
 
 
 def _warn(settings: Settings, vendors: Mapping[str, Vendor]) -> None:
-    if not settings.gateway.api_keys:
+    if not any(each.role is Role.APP for each in settings.gateway.api_keys.values()):
         log.warning("gateway.no_api_keys", effect="every request to /v1 is refused")
     for name, vendor in vendors.items():
         if unprotected(vendor):

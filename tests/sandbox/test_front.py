@@ -9,6 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
+from tests.words import words
+from worker import pages
 from worker.sandbox import Sandbox, fates
 from worker.sandbox.endings import DELIVERED, Ending
 from worker.sandbox.faults import Fault, Kind
@@ -48,6 +50,24 @@ async def test_each_file_is_served_with_its_type_and_every_guard(client: Client,
     assert "unsafe" not in headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("name", pages.SHARED)
+async def test_what_the_pages_share_is_served_beside_them(client: Client, name: str) -> None:
+    async with client.get(f"/_sandbox/{name}") as answer:
+        assert answer.status == 200
+        assert await answer.read() == pages.read(name)
+        assert answer.headers["Content-Type"] == f"{pages.SHARED[name]}; charset=utf-8"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_the_pages_share_is_all_that_lies_there_and_asks_nobody() -> None:
+    folder = {each.name for each in files("worker.pages").iterdir() if "py" not in each.name}
+
+    assert folder == set(pages.SHARED)
+    for name in folder:
+        text = pages.read(name).decode().replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|@import|url\(|innerHTML|insertAdjacent|eval\(", text), name
+
+
 def test_the_page_has_no_inline_code_and_no_foreign_host() -> None:
     page = source("page.html")
 
@@ -70,19 +90,12 @@ async def test_a_path_beside_them_is_still_a_vendors(client: Client) -> None:
         assert (await answer.json())["message"].startswith("There is no api match host")
 
 
-def words() -> dict[str, set[str]]:
-    """Return the names of the words of each language."""
-    found: dict[str, set[str]] = {}
-    for line in source("words.js").split("export const DIGITS")[0].splitlines():
-        if head := re.match(r"  (\w+): \{$", line):
-            found[head[1]] = set()
-        elif word := re.match(r'    "?([\w.-]+)"?: ".+",$', line):
-            found[[*found][-1]].add(word[1])
-    return found
+def spoken_words() -> dict[str, set[str]]:
+    return words(source("words.js").split("export const DIGITS")[0])
 
 
 def test_both_languages_have_every_word_that_is_said() -> None:
-    spoken = words()
+    spoken = spoken_words()
     needed = {f"ending.{each}" for each in Ending} | {f"report.{each}" for each in Told}
     needed |= set(re.findall(r'data-say="(\w+)"', source("page.html")))
     for name in ("page.js", "views.js"):
@@ -101,11 +114,13 @@ def test_each_fault_button_is_a_fault_that_there_is_with_a_word() -> None:
     for kind, reason in found:
         assert kind in get_args(Kind)
         Fault(kind=kind, reason=reason).check("fault")
-        assert f"fault.{kind}.{reason}".rstrip(".") in words()["en"]
+        assert f"fault.{kind}.{reason}".rstrip(".") in spoken_words()["en"]
 
 
 def test_the_numbers_with_a_fate_have_one() -> None:
-    digits = {name.removeprefix("digits.") for name in words()["en"] if name.startswith("digits.")}
+    digits = {
+        name.removeprefix("digits.") for name in spoken_words()["en"] if name.startswith("digits.")
+    }
 
     assert "0000" in digits
     for each in digits - {"0000"}:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.browsing import PATIENCE, SEEN, contrast, luminance, parsed, poor
+from tests.browsing import PATIENCE, SEEN, choose_dark, contrast, poor
 from tests.browsing import opened_browser as opened_browser  # noqa: PLC0414 - a fixture
 from tests.browsing import patient as patient  # noqa: PLC0414 - likewise
 from worker.sandbox import Sandbox, create_app
@@ -280,19 +280,7 @@ async def test_every_text_can_be_read(desk: Desk, theme: Any) -> None:
 
 
 async def test_a_theme_can_be_chosen_against_the_systems(desk: Desk) -> None:
-    page = await desk.open(color_scheme="light")
-    body = page.locator("body")
-    light = await body.evaluate("element => getComputedStyle(element).backgroundColor")
-    await page.click("#theme")
-    await expect(page.locator("#theme")).to_have_text("Theme: light")
-    await page.click("#theme")
-    await expect(page.locator("#theme")).to_have_text("Theme: dark")
-    dark = await body.evaluate("element => getComputedStyle(element).backgroundColor")
-    await page.reload()
-    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-
-    assert luminance(*parsed(light)[:3]) > 0.8
-    assert luminance(*parsed(dark)[:3]) < 0.05
+    await choose_dark(await desk.open(color_scheme="light"))
 
 
 @pytest.mark.parametrize("width", [360, 800, 1400])

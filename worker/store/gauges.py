@@ -39,9 +39,10 @@ def depths() -> Act[Depths]:
     """Read how much work lies where."""
 
     def read(answer: list[Any]) -> Depths:
-        head, rest = answer[:8], answer[8:]
+        now, waiting, due, overdue, unknown, dead, spool, unreadable, *rest = answer
         rows = zip(Stream, rest[::3], rest[1::3], rest[2::3], strict=True)
-        return Depths(*head, {stream: Pile(*row) for stream, *row in rows})
+        streams = {stream: Pile(*row) for stream, *row in rows}
+        return Depths(now, waiting, due, overdue, unknown, dead, spool, unreadable, streams)
 
     return Act(scripts.load("depths"), tuple(Stream), read)
 

@@ -19,7 +19,7 @@ from producers.gateway.console.live import PATH, Live
 from producers.gateway.console.watch import Watch
 from producers.gateway.gateway import Gateway
 
-__all__ = ["Console"]
+__all__ = ["CONSOLE", "Console"]
 
 
 class Console:
@@ -27,10 +27,11 @@ class Console:
 
     def __init__(self, gateway: Gateway) -> None:
         self._door = Door(gateway)
-        self._watch = Watch(gateway)
+        self.watch = Watch(gateway)
         self._lists = Lists(gateway)
 
     def add_to(self, app: web.Application) -> None:
+        app[CONSOLE] = self
         app.add_routes([*front.routes(), *self._door.routes(), *self._routes()])
         app.cleanup_ctx.append(self._working)
         app.on_shutdown.append(self._ending)
@@ -38,7 +39,7 @@ class Console:
     def _routes(self) -> list[web.RouteDef]:
         reads, changes, lists = self._door.reads, self._door.changes, self._lists
         return [
-            web.get(PATH, reads(Live(self._door, self._watch).stream), allow_head=False),
+            web.get(PATH, reads(Live(self._door, self.watch).stream), allow_head=False),
             web.post("/console/api/search", changes(messages.search)),
             web.get("/console/api/messages/{id}", reads(messages.explain)),
             web.get("/console/api/dead", reads(lists.dead)),
@@ -51,7 +52,7 @@ class Console:
     async def _working(self, app: web.Application) -> AsyncIterator[None]:
         """Watch while the application lives, if there is anybody who could look."""
         del app
-        watching = asyncio.create_task(self._watch.run()) if self._door.sessions else None
+        watching = asyncio.create_task(self.watch.run()) if self._door.sessions else None
         yield
         if watching:
             watching.cancel()
@@ -61,4 +62,7 @@ class Console:
 
     async def _ending(self, app: web.Application) -> None:
         del app
-        self._watch.close()
+        self.watch.close()
+
+
+CONSOLE = web.AppKey("console", Console)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from producers import funds
+from producers import funds, promptness
 from producers.commands.vendors import describe, row
 from producers.conditions import condition
 from producers.gateway.gateway import Gateway
 from producers.steps import plain
 from worker.contract.runway import Point
-from worker.store import balances, care, presence
+from worker.store import balances, care, presence, totals
 from worker.store.presence import Worker
 
 _POINTS = 60  # of a balance's history: an inch of line
@@ -21,10 +21,17 @@ async def accounts(
     """Return the accounts; ``lately``: what each did within the last minute. Raises StoreError."""
     described = [describe(gateway.settings, vendor) for vendor in gateway.vendors.values()]
     names = tuple(gateway.vendors)
-    states = await gateway.store.run(care.states(names))
+    states = totals.states(await gateway.shards.everywhere(care.states(names)))
     left = await gateway.store.run(balances.read(names))
+    counted = await gateway.shards.everywhere(promptness.asked(described))
+    told = promptness.known(gateway.settings, counted)
     return [
-        row(each, condition(state, states.now, each["limits"]["concurrency"]), funds.known(stored))
+        row(
+            each,
+            condition(state, states.now, each["limits"]["concurrency"]),
+            funds.known(stored),
+            told.get(each["name"]),
+        )
         | {
             "suspended": _suspended(state.suspended),
             "strikes": state.strikes,
@@ -50,7 +57,7 @@ def points(found: Sequence[Point]) -> list[tuple[int, float]]:
 
 async def workers(gateway: Gateway) -> list[dict[str, Any]]:
     """Return the worker processes that beat lately. Raises StoreError."""
-    found = await gateway.store.run(presence.workers())
+    found = totals.workers(await gateway.shards.everywhere(presence.workers()))
     return [_worker(each, found.now) for each in found.all]
 
 

@@ -26,9 +26,9 @@ from producers.steps import plain
 from worker.contract import recipient
 from worker.contract.errors import MessageError
 from worker.contract.recipient import mask
-from worker.store.client import Store
 from worker.store.inbox import Received
-from worker.store.suppression import EVERYWHERE, Suppression
+from worker.store.shards import Shards
+from worker.store.suppression import EVERYWHERE, Suppressions
 
 log = structlog.get_logger("xinshi.console")
 
@@ -43,15 +43,11 @@ class Lists:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         settings = gateway.settings
-        self._store = Store(
-            settings.redis_url,
-            timeout=settings.store.timeout,
-            durability=settings.store.durability,
-        )
-        self._suppression = Suppression(self._store)
+        self._shards = Shards(settings)
+        self._suppression = Suppressions(self._shards)
 
     def close(self) -> None:
-        self._store.close()
+        self._shards.close()
 
     async def dead(self, request: web.Request) -> web.Response:
         query = request.query
@@ -62,12 +58,12 @@ class Lists:
         )
 
     def _letters(self, wanted: Filter) -> list[Letter]:
-        found = (letter for page in pages(self._store, wanted) for letter in page)
+        found = (letter for page in pages(self._shards, wanted) for letter in page)
         return list(islice(found, SHOWN + 1))
 
     async def replay(self, request: web.Request) -> web.Response:
         ids = _ids(await _object(request))
-        replayer = Replayer(self._store, self._gateway.settings, dry=False)
+        replayer = Replayer(self._shards, self._gateway.settings, dry=False)
         found = await asyncio.to_thread(lambda: list(replayer.replay(ids)))
         done = [each.new_id for each in found if each.new_id and not each.before]
         log.info("console.replayed", api_key=request[SESSION].operator, count=len(done), ids=done)
@@ -76,8 +72,8 @@ class Lists:
     async def inbound(self, request: web.Request) -> web.Response:
         before = place(request.query.get("before", ""), "before")
         found = await self._gateway.inbox.latest(before, SHOWN)
-        more = found[-1].id if len(found) == SHOWN else None
-        return answer({"messages": [_inbound(each) for each in found], "next": more})
+        more = found.next if len(found.letters) == SHOWN else None
+        return answer({"messages": [_inbound(each) for each in found.letters], "next": more})
 
     async def suppressed(self, request: web.Request) -> web.Response:
         scope = request.query.get("scope", EVERYWHERE)
@@ -101,7 +97,7 @@ class Lists:
         if act == "check":
             held = await asyncio.to_thread(self._holding, number)
             return answer({"number": mask(number), "scopes": held})
-        if scope not in await asyncio.to_thread(self._sizes):
+        if not isinstance(scope, str) or scope not in await asyncio.to_thread(self._sizes):
             rule = "must be all, an account, or a list that there is"
             raise Problem("invalid-parameter", rule, field="scope")
         if act not in ("add", "remove"):

@@ -16,17 +16,16 @@ from typing import Any
 from aiohttp import web
 
 from producers.gateway import bodies
-from producers.gateway.gateway import GATEWAY
+from producers.gateway.gateway import GATEWAY, Gateway
 from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
 from producers.snapshot import Snapshot
 from worker.contract import keys, recipient
 from worker.contract.errors import MessageError
-from worker.contract.recipient import national
 from worker.contract.record import Record
 from worker.contract.status import Stream
-from worker.store import acts
 from worker.store.client import AsyncStore
+from worker.store.shards import AsyncShards
 
 LOOKED_AT = 2000  #: ids of each list
 _AT_ONCE = 500  # records a script reads
@@ -38,11 +37,11 @@ Found = tuple[str, Record]
 
 
 async def search(request: web.Request) -> web.Response:
-    store, wanted = request.app[GATEWAY].store, _wanted(await _body(request))
+    gateway, wanted = request.app[GATEWAY], _wanted(await _body(request))
     if _ID.fullmatch(wanted) and not _DIGITS.fullmatch(wanted):
-        found, complete = await _read(store, [wanted.lower()]), True
+        found, complete = await _read(gateway.shards, [wanted.lower()]), True
     else:
-        found, complete = await _of_number(store, _number(wanted))
+        found, complete = await _of_number(gateway, _number(wanted))
     rows = sorted(found, key=lambda pair: pair[1].created, reverse=True)
     messages = [Snapshot.of(*pair).to_dict() for pair in rows]
     return answer({"messages": messages, "complete": complete})
@@ -72,16 +71,19 @@ def _number(text: str) -> str:
         raise Problem("invalid-parameter", rule, field="find") from error
 
 
-async def _of_number(store: AsyncStore, number: str) -> tuple[list[Found], bool]:
+async def _of_number(gateway: Gateway, number: str) -> tuple[list[Found], bool]:
     """Return what is known of a number, and whether all was looked at."""
-    ids, complete = await _candidates(store, national(number))
-    found = await _read(store, list(dict.fromkeys(ids)))
-    return [pair for pair in found if pair[1].to == number], complete
+    alias = gateway.settings.privacy.aliases.number(number)
+    every = [await _candidates(store, alias) for store in gateway.shards.all]
+    found = await _read(
+        gateway.shards, list(dict.fromkeys(each for ids, _ in every for each in ids))
+    )
+    return [pair for pair in found if pair[1].to == number], all(each for _, each in every)
 
 
-async def _candidates(store: AsyncStore, digits: str) -> tuple[list[str], bool]:
+async def _candidates(store: AsyncStore, alias: str) -> tuple[list[str], bool]:
     accounts = sorted(_text(each) for each in await store.command("SMEMBERS", keys.ACCOUNTS))
-    lasts = [f"{keys.LAST}{each}:{digits}" for each in accounts]
+    lasts = [f"{keys.LAST}{each}:{alias}" for each in accounts]
     found = list(await store.command("MGET", *lasts)) if lasts else []
     lists = [
         (await store.command("ZRANGE", keys.DEAD, -LOOKED_AT - 1, -1))[::-1],
@@ -89,17 +91,17 @@ async def _candidates(store: AsyncStore, digits: str) -> tuple[list[str], bool]:
         *[await store.command("LRANGE", keys.ready(each), 0, LOOKED_AT) for each in Stream],
     ]
     for each in accounts:
-        found += await store.command("ZRANGE", f"{keys.LOST}{each}:{digits}", -LOOKED_AT, -1)
+        found += await store.command("ZRANGE", f"{keys.LOST}{each}:{alias}", -LOOKED_AT, -1)
     found += [each for ids in lists for each in ids[:LOOKED_AT]]
     complete = all(len(ids) <= LOOKED_AT for ids in lists)
     return [_text(each) for each in found if each], complete
 
 
-async def _read(store: AsyncStore, ids: Sequence[str]) -> list[Found]:
+async def _read(shards: AsyncShards, ids: Sequence[str]) -> list[Found]:
     found: list[Found] = []
     for first in range(0, len(ids), _AT_ONCE):
         some = list(ids[first : first + _AT_ONCE])
-        records = await store.run(acts.find(some))
+        records = await shards.find(some)
         found += [(each, rec) for each, rec in zip(some, records, strict=True) if rec]
     return found
 

@@ -44,6 +44,8 @@ def _owner(address: str) -> str:
         found = ip_address(address)
     except ValueError:
         return address[:100]
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return str(ip_network((int(found), _PREFIX), strict=False))
-    return str(found)
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ip_network((int(found), _PREFIX), strict=False))

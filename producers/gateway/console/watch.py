@@ -18,7 +18,7 @@ from producers.gateway.console.history import KEPT, MEASURED, SPAN, History, age
 from producers.gateway.gateway import Gateway
 from producers.gateway.problems import Problem
 from worker.contract.errors import StoreError
-from worker.store import gauges
+from worker.store import gauges, totals
 from worker.store.gauges import Depths
 
 log = structlog.get_logger("xinshi.console")
@@ -61,7 +61,7 @@ class Watch:
         self._history = History()
         self._viewers: set[Viewer] = set()
         self._newcomer = asyncio.Event()
-        self._place = ""  # behind the last event that is counted
+        self._places: dict[int, str] = {}  # of each shard, behind the last event that is counted
         self._told = 0  # the last slot that was told
         self._slowly = 0.0  # when to look at what changes slowly
 
@@ -100,7 +100,7 @@ class Watch:
                 await asyncio.wait_for(self._newcomer.wait(), rest)
 
     async def _look(self) -> None:
-        depths = await self._gateway.store.run(gauges.depths())
+        depths = totals.depths(await self._gateway.shards.everywhere(gauges.depths()))
         self._history.note(depths)
         if not self._viewers:
             return
@@ -117,14 +117,18 @@ class Watch:
 
     async def _count(self, now: int) -> int:
         """Count what happened since the last look; return until when, ms since 1970."""
+        shards = range(len(self._gateway.shards))
+        return min([await self._count_at(shard, now) for shard in shards])
+
+    async def _count_at(self, shard: int, now: int) -> int:
         begin = now - KEPT * SPAN
-        if not self._place or int(self._place.partition("-")[0]) < begin:
-            self._place = f"{begin}-0"
+        if int(self._places.get(shard, "0").partition("-")[0]) < begin:
+            self._places[shard] = f"{begin}-0"
         while True:
-            act = gauges.tally(self._place, _EVENTS, measured=MEASURED, span=SPAN)
-            tally = await self._gateway.store.run(act)
+            act = gauges.tally(self._places[shard], _EVENTS, measured=MEASURED, span=SPAN)
+            tally = await self._gateway.shards.ask(shard, act)
             self._history.add(tally)
-            self._place = tally.place
+            self._places[shard] = tally.place
             if tally.events < _EVENTS:
                 return tally.now
             await asyncio.sleep(_PAUSE)

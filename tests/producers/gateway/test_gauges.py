@@ -16,9 +16,10 @@ from worker.contract import jobs, keys
 from worker.contract.settings import Settings, parse
 from worker.metrics import METRICS, By
 from worker.store import balances, care, presence, webhooks
-from worker.store.client import AsyncStore, Store
+from worker.store.client import Store
 from worker.store.embedded import free_port
 from worker.store.presence import Vitals
+from worker.store.shards import AsyncShards
 
 NUMBER = "13800138000"
 SECRET = "whsec_c2V0IG1lOiAyNCB0byA2NCByYW5kb20gYnl0ZXM="
@@ -50,9 +51,9 @@ class Clock:
 class Place:
     """Gauges on a real server, and hands to put things there."""
 
-    def __init__(self, settings: Settings, store: AsyncStore) -> None:
+    def __init__(self, settings: Settings, shards: AsyncShards) -> None:
         self.clock = Clock()
-        self.gauges = Gauges(settings, vendors.load_all(settings), store, clock=self.clock)
+        self.gauges = Gauges(settings, vendors.load_all(settings), shards, clock=self.clock)
         self.settings = settings
 
     async def read(self) -> dict[tuple[str, ...], float]:
@@ -70,9 +71,10 @@ class Place:
 
 @pytest_asyncio.fixture
 async def place(redis_url: str) -> AsyncIterator[Place]:
-    store = AsyncStore(redis_url, timeout=10.0)
-    yield Place(parse({"redis_url": redis_url, **TABLE}), store)
-    await store.close()
+    settings = parse({"redis_url": redis_url, "store": {"timeout": 10.0}, **TABLE})
+    shards = AsyncShards(settings)
+    yield Place(settings, shards)
+    await shards.close()
 
 
 @pytest.fixture
@@ -221,17 +223,19 @@ async def test_within_a_second_redis_is_asked_once(place: Place, raw: redis.Redi
 
 async def test_without_redis_it_says_so_and_nothing_else() -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
-    store = AsyncStore(url, timeout=0.5)
-    found = await Place(parse({"redis_url": url, **TABLE}), store).read()
-    await store.close()
+    settings = parse({"redis_url": url, "store": {"timeout": 0.5}, **TABLE})
+    shards = AsyncShards(settings)
+    found = await Place(settings, shards).read()
+    await shards.close()
 
     assert found == {("xinshi_redis_up",): 0}
 
 
 async def test_a_store_without_accounts_is_read_as_well(redis_url: str) -> None:
-    store = AsyncStore(redis_url)
-    found = await Place(parse({"redis_url": redis_url}), store).read()
-    await store.close()
+    settings = parse({"redis_url": redis_url})
+    shards = AsyncShards(settings)
+    found = await Place(settings, shards).read()
+    await shards.close()
 
     assert found["xinshi_redis_up",] == 1
     assert not [name for name, *_ in found if "poll" in name or "breaker" in name]

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from tests.producers.gateway.conftest import KEY, NUMBER, Caller, Open, configured, problem
+from worker.contract import keys
 from worker.contract.record import Record
 from worker.contract.status import Status
 
@@ -194,7 +195,7 @@ async def test_keys_of_different_apps_never_meet(gateway: Caller, raw: redis.Red
     }
 
     assert len(ids) == 2
-    assert raw.exists("xinshi:once:app1:k", "xinshi:once:app2:k") == 2
+    assert len([*raw.scan_iter(f"{keys.ONCE}*")]) == 2
 
 
 async def test_a_key_may_be_as_long_as_any(gateway: Caller) -> None:
@@ -380,3 +381,21 @@ async def test_nothing_of_the_api_is_kept_by_caches(gateway: Caller) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Server"] == "xinshi"
+
+
+async def test_a_callers_trace_goes_on_with_its_message(
+    gateway: Caller, find: Callable[[str], Record], spans: Any
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    traced, plain, broken = [
+        (await (await gateway.post("/v1/messages", ONE, headers=headers)).json())["id"]
+        for headers in (
+            {"traceparent": f"00-{trace}-b7ad6b7169203331-01"},
+            {},
+            {"traceparent": "00-nothing"},
+        )
+    ]
+
+    assert find(traced).trace.split("-")[1] == trace
+    assert [find(each).trace for each in (plain, broken)] == ["", ""]
+    assert [each.name for each in spans.get_finished_spans()] == ["send"]

@@ -22,6 +22,7 @@ from tests.producers.gateway.conftest import (
     configured,
     problem,
 )
+from tests.store.conftest import report_as
 from worker.contract import jobs, keys
 from worker.store import balances, care
 from worker.store.client import AsyncStore
@@ -131,6 +132,20 @@ async def test_an_account_that_is_left_alone_says_so(gateway: Caller, store: Asy
     (account,) = [each for each in found["vendors"] if each["name"] == "zhenzi"]
     assert (account["state"], account["reason"]) == ("left_alone", "the balance is used up")
     assert account["until"].endswith("+08:00")
+
+
+async def test_whether_reports_come_as_soon_as_usual_is_told_of_those_that_send_them(
+    gateway: Caller, raw: "redis.Redis"
+) -> None:
+    report_as(raw, zhenzi=0.2)
+
+    rows = (await (await gateway.get("/v1/vendors")).json())["vendors"]
+
+    found = {each["name"]: each["prompt"] for each in rows}
+    assert found["aliyun"] is None
+    assert found["tencent"]["share"] is None
+    assert (found["zhenzi"]["share"], found["zhenzi"]["usual"]) == (0.2, 0.97)
+    assert found["zhenzi"]["slow"]
 
 
 async def test_what_an_account_has_left_is_told_where_it_is_known(

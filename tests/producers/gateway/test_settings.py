@@ -8,8 +8,11 @@ import pytest
 from producers.gateway.keyring import Keyring
 from producers.gateway.problems import Problem
 from worker.contract.errors import SettingsError
+from worker.contract.gateway import Role
 from worker.contract.settings import ApiKey, GatewaySettings, parse
 from worker.contract.status import Stream
+
+WATCH = 'key = "sixteen-and-more", role = "operator"'
 
 
 def read(text: str) -> GatewaySettings:
@@ -31,6 +34,7 @@ def test_a_whole_table_is_read() -> None:
         max_params = 3
         timeout = "4s"
         api_keys.plain = "secret"
+        api_keys.night = { key = "sixteen-and-more", role = "operator" }
         api_keys.full = { key = "s2", streams = ["otp"], signatures = ["【信使】"], per_second = 1.5 }
         """
     )
@@ -41,6 +45,7 @@ def test_a_whole_table_is_read() -> None:
     plain, full = found.api_keys["plain"], found.api_keys["full"]
     assert (plain.key, plain.streams) == ("secret", frozenset(Stream))
     assert (plain.signatures, plain.per_second) == (None, None)
+    assert (plain.role, found.api_keys["night"].role) == (Role.APP, Role.OPERATOR)
     assert full.streams == {Stream.OTP}
     assert (full.signatures, full.per_second) == (frozenset({"信使"}), 1.5)
     assert "secret" not in repr(found)
@@ -70,6 +75,13 @@ def test_a_whole_table_is_read() -> None:
         ('api_keys.a = { key = "x", streams = ["fax"] }', "gateway.api_keys.a.streams"),
         ('api_keys.a = { key = "x", signatures = [1] }', "gateway.api_keys.a.signatures"),
         ('api_keys.a = { key = "x", per_second = 0 }', "gateway.api_keys.a.per_second"),
+        ('api_keys.a = { key = "x", role = "king" }', "gateway.api_keys.a.role"),
+        ('api_keys.a = { key = "x", role = 1 }', "gateway.api_keys.a.role"),
+        ('api_keys.a = { key = "fifteen-letters", role = "operator" }', "gateway.api_keys.a.key"),
+        (f"api_keys.a = {{ {WATCH}, streams = [] }}", "gateway.api_keys.a.streams"),
+        (f"api_keys.a = {{ {WATCH}, signatures = [] }}", "gateway.api_keys.a.signatures"),
+        (f"api_keys.a = {{ {WATCH}, per_second = 1 }}", "gateway.api_keys.a.per_second"),
+        (f"api_keys.a = {{ {WATCH}, colour = 1 }}", "gateway.api_keys.a.colour"),
     ],
 )
 def test_a_mistake_names_its_key(text: str, key: str) -> None:

@@ -14,7 +14,7 @@ const STAY = 60_000; // ms between two signs that somebody is here
 const AGAIN = 3000; // ms until a lost stream is asked for again
 
 const at = (id) => document.getElementById(id);
-const state = { session: null, refused: "", stayed: 0 };
+const state = { session: null, refused: "", stayed: 0, searching: false };
 let hush = 0;
 
 function announce(text) {
@@ -45,7 +45,11 @@ async function open() {
   }
   if (!signedIn()) return showDoor();
   if (view === "now") now.show();
-  if (view === "search") await search.open(id);
+  if (view === "search") {
+    if (state.searching) at("wanted").focus();
+    state.searching = false;
+    await search.open(id);
+  }
   if (view === "dead") await lists.openDead();
   if (view === "inbound") await lists.openInbound();
   if (view === "suppression") await lists.openSuppression();
@@ -75,8 +79,12 @@ async function enter(event) {
   at("main").focus();
 }
 
+function showWho() {
+  put(at("who"), state.session?.operator ?? say("subtitle"));
+}
+
 function begin() {
-  put(at("who"), state.session.operator ?? say("subtitle"));
+  showWho();
   state.stayed = Date.now();
   if (signedIn()) live.start();
   open();
@@ -87,7 +95,7 @@ function over() {
   live.stop();
   state.session = { configured: true, signed_in: false };
   state.refused = "door.over";
-  put(at("who"), say("subtitle"));
+  showWho();
   open();
 }
 
@@ -146,6 +154,7 @@ function talk(language) {
   put(at("language"), say("other"));
   at("wanted").placeholder = say("search.what");
   dress(theme());
+  showWho();
   heard("language");
   search.show();
   lists.show();
@@ -162,8 +171,9 @@ function keys(event) {
   stay();
   if (event.key !== "/" || event.target.matches("input, select, textarea") || !signedIn()) return;
   event.preventDefault();
-  location.hash = "#search";
-  requestAnimationFrame(() => at("wanted").focus());
+  state.searching = true;
+  if (route().view === "search") open();
+  else location.hash = "#search";
 }
 
 async function start() {

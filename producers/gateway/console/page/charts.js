@@ -18,6 +18,7 @@ export function svg(kind, attributes = {}) {
 
 /** Return where the axis ends: a round number, whose half is round too. */
 export function top(most, kind) {
+  if (kind === "whole" && most < 2) return 2;
   if (kind === "time") return STEPS.time.find((each) => each >= most) ?? most;
   const size = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
   return STEPS.count.map((each) => each * size).find((each) => each >= most) ?? 10 * size;
@@ -48,7 +49,7 @@ export function path(points) {
 }
 
 export class Chart {
-  /** name: of its title; lines: names of its series; kind: of its axis: count, time or log. */
+  /** name: of its title; lines: names of its series; kind: of its axis: count, whole, time or log. */
   constructor(name, lines, { kind, format, filled = false }) {
     Object.assign(this, { name, lines, kind, format, filled, times: [], values: {}, chosen: null });
     this.title = make("h3");

@@ -8,6 +8,7 @@ import { say } from "./words.js";
 
 const MEAN = 5; // steps over which a rate is taken: ten seconds
 const LATE = { otp: 10, notice: 60, marketing: 600 }; // seconds that the first may be ready
+const OLD = 1800; // seconds after which a balance says since when it is known
 const MANY = 10; // as one in so many: what an account refuses or loses is worth a look
 const OVERDUE = 5; // seconds past its time at which what waits should have been released
 const STREAMS = ["otp", "notice", "marketing"];
@@ -24,7 +25,7 @@ const seconds = (value) => (value < 2 && value % 1 ? `${value.toFixed(1)} s` : a
 const charts = {
   throughput: new Chart("throughput", Object.keys(GROUPS), { kind: "count", format: rate, filled: true }),
   latency: new Chart("latency", ["median", "p95", "report"], { kind: "log", format: took }),
-  depth: new Chart("depth", [...STREAMS, "waiting"], { kind: "count", format: count }),
+  depth: new Chart("depth", [...STREAMS, "waiting"], { kind: "whole", format: count }),
   age: new Chart("age", STREAMS, { kind: "time", format: seconds }),
 };
 
@@ -180,7 +181,7 @@ function fillAccount(cells, item, row) {
   put(answers, item.lately.answer ? item.lately.answer.map(took).join(" · ") : "–");
   const most = item.most_open ?? item.limits.concurrency;
   put(open, item.open === null ? "–" : `${count(item.open)}${most ? ` / ${count(most)}` : ""}`);
-  put(routes, Object.entries(item.routes).map(([stream, place]) => `${stream} ${place}`).join(", ") || say("noRoute"));
+  put(routes, Object.entries(item.routes).map(([stream, place]) => `${stream}\u00a0${place}`).join(", ") || say("noRoute"));
   showBalance(balance, lasts, item);
   const drawn = JSON.stringify([item.points, document.documentElement.lang]);
   if (history.dataset.drawn === drawn) return;
@@ -199,7 +200,7 @@ function stateOf(item) {
 function showLately(cell, counts) {
   const bad = (counts.rejected ?? 0) + (counts.undelivered ?? 0);
   const parts = [["taken", counts.submitted ?? 0], ["refusedN", bad], ["unknownN", counts.unknown ?? 0]];
-  put(cell, parts.filter(([word, n]) => n || word === "taken").map(([word, n]) => say(word, { n: count(n) })).join(" · "));
+  put(cell, parts.filter(([word, n]) => n || word === "taken").map(([word, n]) => say(word, { n: count(n) }).replaceAll(" ", "\u00a0")).join(" · "));
   cell.dataset.tone = (bad + (counts.unknown ?? 0)) * MANY > (counts.submitted ?? 0) ? "doubtful" : "";
 }
 
@@ -207,7 +208,9 @@ function showBalance(cell, lasts, item) {
   const balance = item.balance;
   const unit = balance?.unit ? say(`unit.${balance.unit}`) : "";
   const mark = balance?.postpaid ? say("postpaid") : balance?.hint ? say("hint") : "";
-  put(cell, balance ? [amount(balance.amount), unit, mark].filter(Boolean).join(" ") : "–");
+  const since = balance?.at && seen.now?.at ? (seen.now.at - Date.parse(balance.at)) / 1000 : 0;
+  const old = since > OLD ? `(${say("asOf", { age: age(since) })})` : "";
+  put(cell, balance ? [amount(balance.amount), unit, mark, old].filter(Boolean).join(" ") : "–");
   put(lasts, balance && balance.runway_hours !== null ? age(balance.runway_hours * 3600) : "–");
   cell.dataset.tone = lasts.dataset.tone = runwayTone(item);
 }

@@ -7,6 +7,7 @@ import pytest
 
 from producers.gateway.app import create_app
 from producers.gateway.console.door import COOKIE
+from producers.gateway.console.live import PATH
 from producers.gateway.console.tries import MOST
 from tests.producers.gateway.conftest import KEY, NUMBER, Caller, Open, configured, problem
 from tests.producers.gateway.console.conftest import OPERATOR, Operator, Send, watched
@@ -37,7 +38,9 @@ def paths() -> set[tuple[str, str]]:
         for route in app.router.routes()
         if route.resource
         and route.method != "HEAD"
-        and route.resource.canonical.startswith(("/console/api/", "/console/live"))
+        and (
+            route.resource.canonical.startswith("/console/api/") or route.resource.canonical == PATH
+        )
     }
 
 
@@ -49,7 +52,7 @@ def test_every_path_is_known_to_these_tests() -> None:
 async def test_who_is_not_signed_in_learns_nothing(
     stranger: Operator, method: str, path: str
 ) -> None:
-    answer = await stranger.call(method, path.removeprefix("/console/"))
+    answer = await stranger.call(method, path.removeprefix("/console/").format(id="m"))
 
     await problem(answer, 401, "unauthorized")
     assert "/api/" not in path or answer.headers["Cache-Control"] == "no-store"
@@ -196,6 +199,7 @@ async def test_neither_key_nor_cookie_nor_number_is_logged(
     operator: Operator, kill: Send, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await operator.sign_in("a-wrong-guess")
+    await operator.sign_in()
     letter = kill(NUMBER)
     await operator.post("dead/replay", {"ids": [letter]})
     await operator.post("search", {"find": NUMBER})

@@ -1,5 +1,7 @@
 """The history of the last minutes: counted by slots, bounded, and never of the future."""
 
+from itertools import pairwise
+
 from producers.gateway.console.accounts import points
 from producers.gateway.console.history import KEPT, SPAN, History, percentiles
 from worker.contract.runway import Point
@@ -16,6 +18,10 @@ def tally(*counts: Count, times: tuple[Time, ...] = (), now: int = NOW) -> Tally
 def depths(now: int = NOW, ready: int = 0, since: int = 0) -> Depths:
     piles = {stream: Pile(ready, since, 0) for stream in Stream}
     return Depths(now, 3, 0, 0, 0, 0, 0, 0, piles)
+
+
+def test_ten_minutes_are_kept_in_slots_of_two_seconds() -> None:
+    assert (SPAN, SPAN * KEPT) == (2000, 600_000)
 
 
 def test_what_happened_is_counted_by_slot_and_status() -> None:
@@ -88,6 +94,6 @@ def test_a_balances_points_are_thinned_evenly_and_the_newest_stays() -> None:
 
     assert len(found) <= 60
     assert found[-1] == (600, 1200.0)
-    assert len({two[0] - one[0] for one, two in zip(found, found[1:], strict=False)}) == 1
+    assert len({two[0] - one[0] for one, two in pairwise(found)}) == 1
     assert points([]) == []
     assert points([Point(5, 1)]) == [(5, 1.0)]  # type: ignore[arg-type]
