@@ -8,7 +8,7 @@ LOCKING := --quiet --upgrade --universal --python-version 3.11 --generate-hashes
 	--custom-compile-command 'make lock'
 TOOLS := $(VENV)/tools
 
-.PHONY: help install demo dev test lint types imports unit system review chaos browser bench lock audit clean
+.PHONY: help install demo dev test lint types imports unit system review chaos browser docs bench lock audit clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,7 +64,7 @@ lock: $(STAMP) $(TOOLS)  ## deploy/*.lock anew from pyproject.toml: the newest v
 	$(BIN)/python -m tests.deploy.review --build-requires | $(TOOLS)/bin/uv pip compile $(LOCKING) - \
 		--output-file deploy/build.lock
 
-browser:  ## Chromium for the tests of the sandbox's page, which are skipped without it
+browser:  ## Chromium for the tests of the pages, which are skipped without it
 	@test -x /usr/bin/chromium || \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
@@ -73,6 +73,9 @@ browser:  ## Chromium for the tests of the sandbox's page, which are skipped wit
 		echo "install Chromium as /usr/bin/chromium; on Debian: sudo apt-get install chromium" >&2; \
 		exit 1; \
 	fi
+
+docs: $(STAMP)  ## the documentation as a site, in var/site; every link is checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(STAMP)  ## submit rate beside a bare loop, in one run
 	$(BIN)/xinshi bench

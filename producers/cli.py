@@ -18,12 +18,15 @@ from producers.commands.doctor import doctor
 from producers.commands.events import events
 from producers.commands.explain import explain
 from producers.commands.failure import BAD_INPUT, FAILED, INTERRUPTED, WORKED, Failure, complain
+from producers.commands.forget import forget
 from producers.commands.gateway import gateway
 from producers.commands.inbound import inbound
+from producers.commands.keys import keys
 from producers.commands.messages import cancel, status
 from producers.commands.pages import Group
 from producers.commands.sandbox import sandbox
 from producers.commands.send import send
+from producers.commands.shards import shards
 from producers.commands.spool import spool
 from producers.commands.suppression import suppression
 from producers.commands.vendors import vendors
@@ -71,7 +74,7 @@ def command(context: click.Context, config: str | None, redis_url: str | None) -
 
 _COMMANDS = (
     *(send, status, explain, cancel, dead, events, inbound, suppression, vendors, balances),
-    *(doctor, spool, webhooks, gateway, sandbox, demo, bench),
+    *(forget, keys, doctor, shards, spool, webhooks, gateway, sandbox, demo, bench),
 )
 for each in _COMMANDS:
     command.add_command(each)

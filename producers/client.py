@@ -1,11 +1,20 @@
 """Client and AsyncClient: enqueue messages, ask what became of them, take them back."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from producers import tracing
 from producers.diversion import Diversion, current
 from producers.following import Listening, follow, follow_async
 from producers.ids import new_id
@@ -19,12 +28,12 @@ from worker.contract.happenings import Event
 from worker.contract.message import Message
 from worker.contract.record import Record
 from worker.contract.settings import Settings
-from worker.contract.status import Stream
+from worker.contract.status import Status, Stream
 from worker.store import acts, care
 from worker.store.acts import Accepted, Act, Entry
 from worker.store.care import Circumstances
-from worker.store.client import AsyncStore, Store
 from worker.store.consumer import Start
+from worker.store.shards import AsyncShards, Shards
 
 T = TypeVar("T")
 _CHUNK = 500  # messages an accept carries: some milliseconds of Redis's one thread
@@ -54,12 +63,9 @@ class _Client:
         """
         self._diversion = diversion
         if isinstance(config, Settings):
-            self.settings = config
-            url = redis_url or config.redis_url
+            self.settings = config.at(redis_url) if redis_url else config
         else:
             self.settings = reading.load(config, redis_url=redis_url)
-            url = self.settings.redis_url
-        self._url = url
         self._vendors = vendors.load_all(self.settings)
         self._clock = clock
         self._intake = Intake(self.settings, self._vendors, clock=clock, new_id=new_id)
@@ -69,18 +75,27 @@ class _Client:
 
     def _accept(self, entries: list[Entry]) -> Act[list[Accepted]]:
         store = self.settings.store
-        return acts.accept(entries, retention=store.retention, idempotency=store.idempotency)
+        return acts.accept(
+            entries,
+            retention=store.retention,
+            idempotency=store.idempotency,
+            number_key=self._intake.number_key,
+        )
 
     def _explain(self, message_id: str) -> Act[Circumstances | None]:
         return care.explain(_asked(message_id), tuple(self.settings.vendors))
 
     def _listening(
         self, group: str, types: Collection[str] | None, start: Start, wait: float | None
-    ) -> Listening:
+    ) -> list[Listening]:
+        """Return one for each shard."""
         if self._elsewhere():
             raise StoreError("this client is diverted from Redis, where the events are")
-        timeout = self.settings.store.timeout
-        return Listening(group, types=types, start=start, wait=wait, timeout=timeout)
+        timeout, many = self.settings.store.timeout, len(self.settings.cells)
+        return [
+            Listening(group, types=types, start=start, wait=wait, timeout=timeout, shards=many)
+            for _ in range(many)
+        ]
 
     def _snapshot(self, message_id: str, found: list[Record | None]) -> Snapshot:
         (record,) = found
@@ -118,6 +133,14 @@ def _asked(message_id: str) -> str:
     return message_id
 
 
+def _some(found: list[Record | None]) -> bool:
+    return found[0] is not None
+
+
+def _known(found: tuple[bool, Status | None]) -> bool:
+    return found[1] is not None
+
+
 class Client(_Client):
     """The synchronous client. Safe to share between threads; close it, or use it in a ``with``."""
 
@@ -128,8 +151,7 @@ class Client(_Client):
         **seams: Any,
     ) -> None:
         super().__init__(redis_url, config, **seams)
-        store = self.settings.store
-        self._store = Store(self._url, timeout=store.timeout, durability=store.durability)
+        self._shards = Shards(self.settings)
 
     def send(
         self,
@@ -164,34 +186,39 @@ class Client(_Client):
             validity=validity,
             tag=tag,
         )
-        answers = self._run(self._accept([self._intake.entry(message)]))
-        return _one(answers[0])
+        with tracing.sending(message.stream) as trace:
+            return _one(self._hand_in([self._intake.entry(message, trace)])[0])
 
     def send_many(self, messages: Iterable[Message | Mapping[str, Any]]) -> list[str]:
         """Accept many messages, hundreds a round trip, and return their ids in order.
 
         Raises BatchError where some were refused: every other one is stored, and the error
-        holds the ids and the errors by place.
+        holds the ids and the errors by place. A StoreError has the ids of what is surely stored:
+        with several servers, those of the others. Whatever has an idempotency key may be sent
+        again, all of it.
         """
-        batch = Batch(self._intake, messages)
-        for first in range(0, len(batch.entries), _CHUNK):
-            chunk = batch.entries[first : first + _CHUNK]
-            with batch.known():
-                answers = self._run(self._accept(chunk))
-            batch.note(first, answers)
-        return batch.result()
+        with tracing.sending() as trace:
+            batch = Batch(self._intake, messages, trace)
+            for shard in batch.shards:
+                with batch.known():
+                    for chunk in batch.chunks(shard, _CHUNK):
+                        batch.note(chunk, self._hand_in(chunk.entries))
+            return batch.result()
 
     def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; raise NotFoundError."""
-        return self._snapshot(message_id, self._run(acts.find([_asked(message_id)])))
+        act = acts.find([_asked(message_id)])
+        return self._snapshot(message_id, self._seek(message_id, act, _some))
 
     def explain(self, message_id: str) -> Life:
         """Return every step of a message and what comes next; raise NotFoundError."""
-        return self._life(message_id, self._run(self._explain(message_id)))
+        act = self._explain(message_id)
+        return self._life(message_id, self._seek(message_id, act, lambda found: found is not None))
 
     def cancel(self, message_id: str) -> bool:
         """Take a message back; False where a vendor was asked already. Raises NotFoundError."""
-        done, status = self._run(acts.cancel(_asked(message_id)))
+        act = acts.cancel(_asked(message_id))
+        done, status = self._seek(message_id, act, _known)
         if status is None:
             raise NotFoundError(message_id)
         return done
@@ -215,14 +242,23 @@ class Client(_Client):
         server that restarts; StoreError is raised only where Redis never answered, refuses the
         command, or is away when ``wait`` is over. ValueError names a bad argument.
         """
-        return follow(self._store, self._listening(group, types, start, wait))
+        return follow(self._shards, self._listening(group, types, start, wait))
 
-    def _run(self, act: Act[T]) -> T:
+    def _hand_in(self, entries: list[Entry]) -> list[Accepted]:
+        """Store messages to numbers of one shard."""
+        elsewhere, act = self._elsewhere(), self._accept(entries)
+        if elsewhere:
+            return elsewhere.run(act, self.settings)
+        return self._shards.ask(self._shards.placing.of(entries[0].to), act)
+
+    def _seek(self, message_id: str, act: Act[T], there: Callable[[T], bool]) -> T:
         elsewhere = self._elsewhere()
-        return elsewhere.run(act, self.settings) if elsewhere else self._store.run(act)
+        if elsewhere:
+            return elsewhere.run(act, self.settings)
+        return self._shards.seek(message_id, act, there)
 
     def close(self) -> None:
-        self._store.close()
+        self._shards.close()
 
     def __enter__(self) -> Self:
         return self
@@ -246,8 +282,7 @@ class AsyncClient(_Client):
         **seams: Any,
     ) -> None:
         super().__init__(redis_url, config, **seams)
-        store = self.settings.store
-        self._store = AsyncStore(self._url, timeout=store.timeout, durability=store.durability)
+        self._shards = AsyncShards(self.settings)
 
     async def send(
         self,
@@ -278,30 +313,36 @@ class AsyncClient(_Client):
             validity=validity,
             tag=tag,
         )
-        answers = await self._run(self._accept([self._intake.entry(message)]))
-        return _one(answers[0])
+        with tracing.sending(message.stream) as trace:
+            return _one((await self._hand_in([self._intake.entry(message, trace)]))[0])
 
     async def send_many(self, messages: Iterable[Message | Mapping[str, Any]]) -> list[str]:
         """Accept many messages; see Client.send_many."""
-        batch = Batch(self._intake, messages)
-        for first in range(0, len(batch.entries), _CHUNK):
-            chunk = batch.entries[first : first + _CHUNK]
-            with batch.known():
-                answers = await self._run(self._accept(chunk))
-            batch.note(first, answers)
-        return batch.result()
+        with tracing.sending() as trace:
+            batch = Batch(self._intake, messages, trace)
+            await asyncio.gather(*(self._hand_in_all(batch, shard) for shard in batch.shards))
+            return batch.result()
+
+    async def _hand_in_all(self, batch: Batch, shard: int) -> None:
+        with batch.known():
+            for chunk in batch.chunks(shard, _CHUNK):
+                batch.note(chunk, await self._hand_in(chunk.entries))
 
     async def status(self, message_id: str) -> Snapshot:
         """Return what is known of a message; see Client.status."""
-        return self._snapshot(message_id, await self._run(acts.find([_asked(message_id)])))
+        act = acts.find([_asked(message_id)])
+        return self._snapshot(message_id, await self._seek(message_id, act, _some))
 
     async def explain(self, message_id: str) -> Life:
         """Return every step of a message; see Client.explain."""
-        return self._life(message_id, await self._run(self._explain(message_id)))
+        act = self._explain(message_id)
+        found = await self._seek(message_id, act, lambda answer: answer is not None)
+        return self._life(message_id, found)
 
     async def cancel(self, message_id: str) -> bool:
         """Take a message back; see Client.cancel."""
-        done, status = await self._run(acts.cancel(_asked(message_id)))
+        act = acts.cancel(_asked(message_id))
+        done, status = await self._seek(message_id, act, _known)
         if status is None:
             raise NotFoundError(message_id)
         return done
@@ -319,14 +360,22 @@ class AsyncClient(_Client):
         Leave it with ``aclose`` (``contextlib.aclosing`` does it): then what is in hand comes to
         another consumer at once.
         """
-        return follow_async(self._store, self._listening(group, types, start, wait))
+        return follow_async(self._shards, self._listening(group, types, start, wait))
 
-    async def _run(self, act: Act[T]) -> T:
+    async def _hand_in(self, entries: list[Entry]) -> list[Accepted]:
+        elsewhere, act = self._elsewhere(), self._accept(entries)
+        if elsewhere:
+            return elsewhere.run(act, self.settings)
+        return await self._shards.ask(self._shards.placing.of(entries[0].to), act)
+
+    async def _seek(self, message_id: str, act: Act[T], there: Callable[[T], bool]) -> T:
         elsewhere = self._elsewhere()
-        return elsewhere.run(act, self.settings) if elsewhere else await self._store.run(act)
+        if elsewhere:
+            return elsewhere.run(act, self.settings)
+        return await self._shards.seek(message_id, act, there)
 
     async def close(self) -> None:
-        await self._store.close()
+        await self._shards.close()
 
     async def __aenter__(self) -> Self:
         return self

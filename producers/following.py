@@ -1,26 +1,34 @@
 """Following: events as iterators that live for hours; a server that restarts does not end one.
 
 What both kinds do is written once, as moves: a command to send, a time to sleep, an event to hand
-over. They differ only in who carries the moves out.
+over. They differ only in who carries the moves out. Several shards have their moves by turns.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Collection, Generator, Iterator
+from collections.abc import AsyncGenerator, Collection, Generator, Iterator, Sequence
 from typing import Any, TypeAlias, get_args
 
+import msgspec
+
+from worker.contract import happenings
 from worker.contract.errors import StoreError
 from worker.contract.happenings import TYPES, Event
-from worker.store.client import AsyncStore, Store, passes
-from worker.store.consumer import IDLE, Consumer, Start, Words, behind, latest
+from worker.store.client import passes
+from worker.store.consumer import IDLE, Consumer, Start, Steps, T, Words, behind, latest
+from worker.store.shards import AsyncShards, Shards
 
-Moves: TypeAlias = Generator[Words | float | Event, Any, None]
+#: Those of one shard; None: nothing is there now, so that the others may have their turn.
+Moves: TypeAlias = Generator[Words | float | Event | None, Any, None]
+#: Those of all: each command with the shard that it is for.
+Together: TypeAlias = Generator[tuple[int, Words] | float | Event, Any, T]
 
 _MOST = 100  # events taken at once
 _BATCH = 2.0  # seconds' worth of them: what is not handled within a minute goes to another one
 _PAUSE, _LONGEST = 0.1, 5.0  # seconds between two tries to reach Redis, at first and at the most
 _LONG = 60.0  # seconds that one look waits; then the next one begins
+_TURN = 0.2  # seconds that a look waits where other shards wait for their turn
 _NAME = 100  # characters of a group's name
 
 
@@ -36,6 +44,7 @@ class Listening:
         wait: float | None,
         timeout: float,
         idle: float = IDLE,
+        shards: int = 1,
     ) -> None:
         if not isinstance(group, str) or not group.strip() or len(group) > _NAME:
             raise ValueError(f"group: must be a name of 1 to {_NAME} characters")
@@ -45,8 +54,11 @@ class Listening:
             raise ValueError("wait: must be seconds, 0 or more, or None for ever")
         self._types = _checked(types)
         self._start = start
-        self._wait = wait
-        self._consumer = Consumer(group, "", idle=idle, block=timeout / 2)
+        self._alone = shards == 1
+        self._look = _LONG if self._alone else _TURN
+        self.wait = wait
+        block = min(timeout / 2, self._look)
+        self._consumer = Consumer(group, "", idle=idle, block=block)
         self._finished: list[str] = []  # handled, and not yet said so
         self._met = False  # whether Redis ever answered
 
@@ -54,11 +66,13 @@ class Listening:
         """Hand over events; one is done with when the next move is asked for."""
         most, pause, last = 1, _PAUSE, time.monotonic()
         while True:
-            left = _LONG if self._wait is None else self._wait - (time.monotonic() - last)
+            left = _LONG
+            if self.wait is not None and self._alone:  # else by_turns sees to the end
+                left = self.wait - (time.monotonic() - last)
             try:
-                found = yield from self._take(most, max(0.0, min(left, _LONG)))
+                found = yield from self._take(most, max(0.0, min(left, self._look)))
             except StoreError as error:
-                if left <= 0 or not self._met or not passes(error):
+                if not passes(error) or (self._alone and (left <= 0 or not self._met)):
                     raise
                 yield pause
                 pause = min(pause * 2, _LONGEST)
@@ -70,8 +84,10 @@ class Listening:
                     last = time.monotonic()
                 self._finished.append(event.id)
                 yield from self._say_finished()
-            if not found and left <= 0:
-                return
+            if not found:
+                if left <= 0:
+                    return
+                yield None
             most = _pace(most, len(found), time.monotonic() - begun)
 
     def leave(self) -> Moves:
@@ -113,14 +129,106 @@ def _pace(most: int, count: int, seconds: float) -> int:
     return max(1, min(_MOST, most * 2, int(count * _BATCH / max(seconds, 0.001))))
 
 
-def watch(most: int, types: Collection[str], *, follow: bool, timeout: float) -> Moves:
-    """Hand over the last events, then those that come, without taking them from anybody."""
-    found, place = yield from latest(most, types)
-    yield from found
-    pause = _PAUSE
-    while follow:
+def by_turns(every: Sequence[Moves], wait: float | None = None) -> Together[None]:
+    """Let several shards make their moves, each until it has nothing; one that is away rests.
+
+    Ends after ``wait`` seconds without an event, or when each ended; raises the StoreError of one
+    that is away then, or where none ever answered.
+    """
+    turns = [_Turn(place, moves) for place, moves in enumerate(every)]
+    last = time.monotonic()
+    while turns := [each for each in turns if not each.over]:
+        for turn in turns:
+            if turn.rest <= time.monotonic() and (yield from turn.take()):
+                last = time.monotonic()
+        lost = [each.lost for each in turns if each.lost]
+        ended = wait is not None and time.monotonic() - last >= wait
+        if lost and (ended or not any(each.met for each in turns)):
+            raise lost[0]
+        if ended:
+            return
+        if (pause := min(each.rest for each in turns) - time.monotonic()) > 0:
+            yield pause
+
+
+class _Turn:
+    """One shard among others."""
+
+    def __init__(self, place: int, moves: Moves) -> None:
+        self._place = place
+        self._moves = moves
+        self.rest = 0.0  #: until when
+        self.met = False  #: whether it ever answered
+        self.lost: StoreError | None = None  #: why it does not answer now
+        self.over = False
+
+    def take(self) -> Together[bool]:
+        """Make its moves until there is nothing to do; returns whether there was an event."""
+        had, answer = False, None
         try:
-            found, place = yield from behind(place, timeout / 2)
+            move = next(self._moves)
+            while move is not None and not isinstance(move, float):
+                if isinstance(move, Event):
+                    had, answer = True, None
+                    yield _marked(self._place, move)
+                else:
+                    try:
+                        answer = yield self._place, move
+                    except StoreError as error:
+                        self.lost = error
+                        move = self._moves.throw(error)
+                        continue
+                    self.met, self.lost = True, None
+                move = self._moves.send(answer)
+            self.rest = time.monotonic() + move if move else 0.0
+        except StopIteration:
+            self.over = True
+        return had
+
+
+def _marked(place: int, event: Event) -> Event:
+    if not place:
+        return event
+    return msgspec.structs.replace(event, id=happenings.place_of(event.id, place))
+
+
+def _at(place: int, steps: Steps[T]) -> Together[T]:
+    """Take steps at one shard."""
+    try:
+        words = next(steps)
+        while True:
+            try:
+                answer = yield place, words
+            except StoreError as error:
+                words = steps.throw(error)
+            else:
+                words = steps.send(answer)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def watch(
+    shards: int, most: int, types: Collection[str], *, follow: bool, timeout: float
+) -> Together[None]:
+    """Hand over the last events, then those that come, without taking them from anybody."""
+    found: list[Event] = []
+    places = []
+    for shard in range(shards):
+        events, place = yield from _at(shard, latest(most, types))
+        found += (_marked(shard, each) for each in events)
+        places.append(place)
+    found.sort(key=lambda each: each.at)
+    yield from found[max(0, len(found) - most) :]
+    if follow:
+        block = timeout / 2 if shards == 1 else min(timeout / 2, _TURN)
+        yield from by_turns([_coming(place, types, block) for place in places])
+
+
+def _coming(place: str, types: Collection[str], block: float) -> Moves:
+    pause = _PAUSE
+    while True:
+        try:
+            found, place = yield from behind(place, block)
         except StoreError as error:
             if not passes(error):
                 raise
@@ -129,9 +237,10 @@ def watch(most: int, types: Collection[str], *, follow: bool, timeout: float) ->
             continue
         pause = _PAUSE
         yield from (each for each in found if not types or each.type in types)
+        yield None
 
 
-def carry_out(store: Store, moves: Moves) -> Iterator[Event]:
+def carry_out(shards: Shards, moves: Together[None]) -> Iterator[Event]:
     """Yield the events of some moves."""
     with contextlib.suppress(StopIteration):
         move = next(moves)
@@ -143,14 +252,18 @@ def carry_out(store: Store, moves: Moves) -> Iterator[Event]:
                 elif isinstance(move, float):
                     time.sleep(move)
                 else:
-                    answer = store.command(*move)
+                    place, words = move
+                    with shards.naming(place):
+                        answer = shards.all[place].command(*words)
             except StoreError as error:
                 move = moves.throw(error)
             else:
                 move = moves.send(answer)
 
 
-async def carry_out_async(store: AsyncStore, moves: Moves) -> AsyncGenerator[Event, None]:
+async def carry_out_async(
+    shards: AsyncShards, moves: Together[None]
+) -> AsyncGenerator[Event, None]:
     """Yield the events of some moves."""
     with contextlib.suppress(StopIteration):
         move = next(moves)
@@ -162,31 +275,41 @@ async def carry_out_async(store: AsyncStore, moves: Moves) -> AsyncGenerator[Eve
                 elif isinstance(move, float):
                     await asyncio.sleep(move)
                 else:
-                    answer = await store.command(*move)
+                    place, words = move
+                    with shards.naming(place):
+                        answer = await shards.all[place].command(*words)
             except StoreError as error:
                 move = moves.throw(error)
             else:
                 move = moves.send(answer)
 
 
-def follow(store: Store, listening: Listening) -> Iterator[Event]:
-    """Yield events until the wait is over, or the caller has enough."""
+def _followed(listening: Sequence[Listening]) -> Together[None]:
+    wait = listening[0].wait if len(listening) > 1 else None  # one sees to it itself
+    return by_turns([each.moves() for each in listening], wait)
+
+
+def follow(shards: Shards, listening: Sequence[Listening]) -> Iterator[Event]:
+    """Yield events until the wait is over, or the caller has enough; one listens at each shard."""
     try:
-        yield from carry_out(store, listening.moves())
+        yield from carry_out(shards, _followed(listening))
     finally:
         with contextlib.suppress(StoreError):  # else they come to another one after a minute
-            for _ in carry_out(store, listening.leave()):
+            for _ in carry_out(shards, by_turns([each.leave() for each in listening])):
                 pass
 
 
-async def follow_async(store: AsyncStore, listening: Listening) -> AsyncGenerator[Event, None]:
-    """Yield events until the wait is over, or the caller has enough."""
-    events = carry_out_async(store, listening.moves())
+async def follow_async(
+    shards: AsyncShards, listening: Sequence[Listening]
+) -> AsyncGenerator[Event, None]:
+    """Yield events until the wait is over, or the caller has enough; one listens at each shard."""
+    events = carry_out_async(shards, _followed(listening))
     try:
         async with contextlib.aclosing(events):
             async for event in events:
                 yield event
     finally:
         with contextlib.suppress(StoreError):
-            async for _ in carry_out_async(store, listening.leave()):
+            leaving = by_turns([each.leave() for each in listening])
+            async for _ in carry_out_async(shards, leaving):
                 pass

@@ -3,8 +3,9 @@
 import secrets
 import time
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+from worker.contract.shards import ALPHABET
+
+_PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
 
 
 def new_id() -> str:

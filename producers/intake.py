@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 from worker.contract.durations import seconds
 from worker.contract.errors import BatchError, ConflictError, MessageError, StoreError
 from worker.contract.message import Message
-from worker.contract.record import Content
+from worker.contract.record import Content, sign
 from worker.contract.segments import count, length, signed
 from worker.contract.settings import Settings, Template
 from worker.contract.status import Stream
@@ -38,8 +39,11 @@ class Intake:
         self._vendors = vendors
         self._clock = clock
         self._new_id = new_id
+        self.placing = settings.placing
+        self._aliases = settings.privacy.aliases
+        self.number_key = self._aliases.print  #: tells which one the aliases have
 
-    def entry(self, message: Message) -> Entry:
+    def entry(self, message: Message, trace: str = "") -> Entry:
         """Return what to store of a message; raise MessageError naming field and rule."""
         settings = self._settings
         template = self._template(message)
@@ -58,8 +62,8 @@ class Intake:
         encoded = _encode(content)
         validity = message.validity or settings.streams[Stream(message.stream)].validity
         return Entry(
-            id=self._new_id(),
-            key=message.idempotency_key or "",
+            id=self.placing.marked(self._new_id(), message.to),
+            key=self._aliases.once(message.idempotency_key or ""),
             digest=_digest(message, encoded) if message.idempotency_key else "-",
             stream=message.stream,
             to=message.to,
@@ -71,6 +75,9 @@ class Intake:
             tag=message.tag or "",
             due=self._due(message),
             validity=int(seconds(validity) * 1000),
+            trace=trace,
+            alias=self._aliases.number(message.to),
+            sign=sign(content, text),
         )
 
     def _template(self, message: Message) -> Template | None:
@@ -123,25 +130,51 @@ def _digest(message: Message, content: bytes) -> str:
     return hashlib.blake2b(said + b"\n" + content, digest_size=9).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some entries that are accepted in one step, and their places in the batch."""
+
+    entries: list[Entry]
+    places: list[int]
+
+
 class Batch:
     """Messages on their way: the good ones as entries, the others as errors by their place."""
 
-    def __init__(self, intake: Intake, messages: Iterable[Message | Mapping[str, Any]]) -> None:
-        self.entries: list[Entry] = []
+    def __init__(
+        self, intake: Intake, messages: Iterable[Message | Mapping[str, Any]], trace: str = ""
+    ) -> None:
         self.ids: list[str | None] = []
         self.errors: dict[int, MessageError] = {}
-        self._places: list[int] = []
+        self._homes: dict[int, Chunk] = {}  # all that goes to a shard
+        self._placing = intake.placing
+        self._lost: list[StoreError] = []
         for place, values in enumerate(messages):
             self.ids.append(None)
             try:
-                self.entries.append(intake.entry(Message.of(values)))
-                self._places.append(place)
+                entry = intake.entry(Message.of(values), trace)
             except MessageError as error:
                 self.errors[place] = error
+                continue
+            home = self._homes.setdefault(self._placing.of(entry.to), Chunk([], []))
+            home.entries.append(entry)
+            home.places.append(place)
 
-    def note(self, first: int, answers: Iterable[Accepted]) -> None:
-        """Keep the store's answers for the entries from ``first`` on."""
-        for place, answer in zip(self._places[first:], answers, strict=False):
+    @property
+    def shards(self) -> list[int]:
+        """Those that messages go to."""
+        return list(self._homes)
+
+    def chunks(self, shard: int, size: int) -> Iterator[Chunk]:
+        """Yield what goes to a shard, a part at a time."""
+        home = self._homes[shard]
+        for first in range(0, len(home.entries), size):
+            last = first + size
+            yield Chunk(home.entries[first:last], home.places[first:last])
+
+    def note(self, chunk: Chunk, answers: Iterable[Accepted]) -> None:
+        """Keep the store's answers."""
+        for place, answer in zip(chunk.places, answers, strict=True):
             if answer.state == "conflict":
                 self.errors[place] = ConflictError(answer.id)
             else:
@@ -149,15 +182,30 @@ class Batch:
 
     @contextmanager
     def known(self) -> Iterator[None]:
-        """Let a StoreError say what of the batch is surely stored."""
+        """Note that a shard did not answer, for its messages; the others may go on."""
         try:
             yield
         except StoreError as error:
-            error.ids = list(self.ids)
-            raise
+            self._lost.append(error)
 
     def result(self) -> list[str]:
-        """Return the ids in order; raise BatchError where a message was refused."""
+        """Return the ids in order; raise BatchError where a message was refused.
+
+        Raises StoreError where a server did not answer, which says what is surely stored.
+        """
+        if self._lost:
+            raise self._doubt()
         if self.errors:
             raise BatchError(self.ids, self.errors)
         return [message_id for message_id in self.ids if message_id is not None]
+
+    def _doubt(self) -> StoreError:
+        error = self._lost[0]
+        if len(self._placing) > 1:
+            stored = sum(each is not None for each in self.ids)
+            said = "; ".join(dict.fromkeys(str(each) for each in self._lost))
+            found = StoreError(f"{said} ({stored} of {len(self.ids)} messages are stored: see ids)")
+            found.__cause__ = error.__cause__
+            error = found
+        error.ids = list(self.ids)
+        return error

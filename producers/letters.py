@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, islice
 
 from producers import steps
 from producers.ids import new_id
@@ -9,7 +11,7 @@ from worker.contract.record import Record
 from worker.contract.settings import Settings
 from worker.contract.status import Status
 from worker.store import acts, care
-from worker.store.client import Store
+from worker.store.shards import Shards
 
 PAGE = 500  # letters read at once
 _DEAD = frozenset({Status.REJECTED, Status.EXPIRED})
@@ -35,11 +37,22 @@ class Filter:
         return self.account in ("", record.account, record.pin)
 
 
-def pages(store: Store, wanted: Filter) -> Iterator[list[Letter]]:
+def pages(shards: Shards, wanted: Filter) -> Iterator[list[Letter]]:
     """Yield what matches, a page at a time, the newest first; raise StoreError."""
+    every = [_pages(shards, place, wanted) for place in range(len(shards))]
+    if len(every) == 1:
+        yield from every[0]
+        return
+    letters = (chain.from_iterable(each) for each in every)
+    merged = merge(*letters, key=lambda letter: letter[1].updated, reverse=True)
+    while page := list(islice(merged, PAGE)):
+        yield page
+
+
+def _pages(shards: Shards, place: int, wanted: Filter) -> Iterator[list[Letter]]:
     read, until = 0, None
     while True:
-        page = store.run(care.dead(wanted.since, read, PAGE, until=until))
+        page = shards.ask(place, care.dead(wanted.since, read, PAGE, until=until))
         read += len(page.messages)
         until = page.now if until is None else until
         yield [letter for letter in page.messages if wanted.matches(letter[1])]
@@ -63,13 +76,13 @@ class Replayer:
 
     def __init__(
         self,
-        store: Store,
+        shards: Shards,
         settings: Settings,
         *,
         dry: bool,
         new_id: Callable[[], str] = new_id,
     ) -> None:
-        self._store = store
+        self._shards = shards
         self._settings = settings
         self._dry = dry
         self._new_id = new_id
@@ -77,24 +90,24 @@ class Replayer:
     def replay(self, ids: Sequence[str]) -> Iterator[Replayed]:
         """Yield what becomes of each; raise StoreError."""
         asked = [each for each in ids if each.isascii()]
-        found = self._store.run(acts.find(asked))
-        records = dict(zip(asked, found, strict=True))
+        found = dict(zip(asked, self._shards.locate(asked), strict=True))
         for each in ids:
-            yield self._replay(each, records.get(each))
+            place, record = found.get(each) or (0, None)
+            yield self._replay(each, place, record)
 
-    def _replay(self, message_id: str, record: Record | None) -> Replayed:
+    def _replay(self, message_id: str, place: int, record: Record | None) -> Replayed:
         refused = _refused(message_id, record)
         if refused or record is None:
             return refused or Replayed(message_id)
         if self._dry:
             return Replayed(message_id, record)
-        fresh = self._new_id()
+        fresh = self._shards.placing.telling(self._new_id(), place)
         validity = self._settings.streams[record.stream].validity
         retention = self._settings.store.retention
         act = care.replay(message_id, fresh, validity=validity, retention=retention)
-        if self._store.run(act):
+        if self._shards.ask(place, act):
             return Replayed(message_id, record, fresh)
-        (now,) = self._store.run(acts.find([message_id]))  # somebody else was quicker
+        (now,) = self._shards.ask(place, acts.find([message_id]))  # somebody else was quicker
         refusal = f"{message_id} is no dead letter any more"
         return _refused(message_id, now) or Replayed(message_id, now, refusal=refusal)
 

@@ -22,7 +22,6 @@ from worker.store.acts import Act
 
 T = TypeVar("T")
 
-_FIXED, _EACH = 4, 12  # arguments of an accept: before the messages, and of each of them
 _UNTOUCHED = frozenset({Status.ACCEPTED, Status.SCHEDULED})
 _BY_REPORT = frozenset({Status.DELIVERED, Status.UNDELIVERED})
 
@@ -99,14 +98,16 @@ class Memory:
     def _now(self) -> int:
         return int(self._clock().timestamp() * 1000)
 
-    def _accept(self, args: Sequence[Any], settings: Settings) -> list[bytes]:
+    def _accept(self, args: Sequence[Any], settings: Settings) -> list[int | bytes]:
         memory = int(args[2])
-        shared = msgspec.msgpack.decode(args[3], type=dict[str, str])
-        entries = [list(args[at : at + _EACH]) for at in range(_FIXED, len(args), _EACH)]
-        for entry in entries:
-            if isinstance(entry[5], str):  # "=" and the digest of what several of them say
-                entry[5] = shared[entry[5][1:]].encode()
-        return [self._one(entry, memory, settings) for entry in entries]
+        texts, entries = msgspec.msgpack.decode(args[3])
+        answers: list[int | bytes] = []
+        for place, entry in enumerate(entries, 1):
+            if entry[5].startswith("="):  # and the digest of what several of them say
+                entry[5] = texts[entry[5][1:]]
+            if first := self._one(entry, memory, settings):
+                answers += place, first
+        return answers
 
     def _one(self, entry: Sequence[Any], memory: int, settings: Settings) -> bytes:
         message_id, key, digest = entry[:3]
@@ -154,14 +155,14 @@ class Memory:
 
 def _record(entry: Sequence[Any], now: int) -> Record:
     """Return what the store keeps of a message that it accepts now, ms since 1970."""
-    _, _, _, stream, to, content, length, segments, template, pin, tag, times = entry
-    due, validity = (int(each) for each in times.split())
+    _, _, _, stream, to, content, length, segments, template, pin, tag, *times = entry
+    due, validity, trace, alias, signature = times
     due = due if due > now else 0
     return Record(
         status=Status.SCHEDULED if due else Status.ACCEPTED,
         stream=Stream(stream),
         to=to,
-        content=content.decode(),
+        content=content,
         length=length,
         segments=segments,
         template=template,
@@ -172,6 +173,9 @@ def _record(entry: Sequence[Any], now: int) -> Record:
         expires=(due or now) + validity,
         updated=now,
         trail=[[now, Status.SCHEDULED.value, "", "", due]] if due else [],
+        trace=trace,
+        alias=alias,
+        sign=signature,
     )
 
 

@@ -30,6 +30,7 @@ class Snapshot:
     attempts: int
     waits: int
     tag: str
+    text_kept: bool  #: False once nobody needs the text any more, and it was removed
     created_at: datetime
     updated_at: datetime
     send_at: datetime | None
@@ -52,6 +53,7 @@ class Snapshot:
             attempts=record.attempts,
             waits=record.waits,
             tag=record.tag,
+            text_kept=record.content != "",
             created_at=moment(record.created),
             updated_at=moment(record.updated),
             send_at=moment(record.due) if record.due else None,

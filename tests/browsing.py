@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium", path="/usr/bin:/usr/local/bin")
 ARGUMENTS = (
@@ -91,3 +91,19 @@ def poor(found: Iterable[tuple[str, str, list[str]]]) -> dict[str, float]:
         for name, color, layers in found
         if (ratio := contrast(color, layers)) < LEAST_CONTRAST
     }
+
+
+async def choose_dark(page: Page) -> None:
+    """Choose the dark theme against a system's light one; it must stay chosen."""
+    body = page.locator("body")
+    light = await body.evaluate("element => getComputedStyle(element).backgroundColor")
+    await page.click("#theme")
+    await expect(page.locator("#theme")).to_have_text("Theme: light")
+    await page.click("#theme")
+    await expect(page.locator("#theme")).to_have_text("Theme: dark")
+    dark = await body.evaluate("element => getComputedStyle(element).backgroundColor")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+    assert luminance(*parsed(light)[:3]) > 0.8
+    assert luminance(*parsed(dark)[:3]) < 0.05

@@ -1,11 +1,15 @@
 """The suite's own server: a real one, started once, flushed for each test."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
 
 from worker.store.embedded import Server
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +33,25 @@ def raw(redis_url: str) -> Iterator["redis.Redis"]:
     """A plain client, to look at what is in the store."""
     with redis.Redis.from_url(redis_url, decode_responses=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def exporter() -> "InMemorySpanExporter":
+    """OpenTelemetry as an operator sets it up: once a process, for good."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return exporter
+
+
+@pytest.fixture
+def spans(exporter: "InMemorySpanExporter") -> "InMemorySpanExporter":
+    """The spans that ended since the test began."""
+    exporter.clear()
+    return exporter

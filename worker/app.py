@@ -8,12 +8,12 @@ import atexit
 import logging
 import sys
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from celery import Celery, signals
 from kombu.entity import Queue
 
 from worker import telemetry
+from worker.broker import Broker, broker
 from worker.contract import jobs, settings
 from worker.contract.errors import SettingsError
 from worker.contract.settings import Settings
@@ -22,39 +22,32 @@ from worker.exposition import Exposition
 from worker.heartbeat import Heart
 from worker.metrics import By, Counts
 from worker.process import Process
-from worker.schedule import SCHEDULE, Ticks
+from worker.schedule import SCHEDULE, SHARING, Ticks
 
 
 def _settings() -> Settings:
     try:
-        return settings.load()
+        found = settings.load()
+        found.served()
     except SettingsError as error:
         sys.exit(f"xinshi: {error}")
+    return found
 
 
-def _broker(url: str) -> str:
-    """Return redis-py's address as kombu reads it.
-
-    kombu verifies no certificate of rediss:// unless it is told to, has its own word for unix://,
-    and breaks on most of what redis-py takes after the question mark.
-    """
-    parts = urlsplit(url)
-    given = dict(parse_qsl(parts.query))
-    query = {key: value for key, value in given.items() if key.startswith("ssl_")}
-    if parts.scheme == "unix":
-        socket = f"redis+socket://{parts.netloc}{parts.path}"
-        return f"{socket}?{urlencode({'virtual_host': given.get('db', '0')})}"
-    if parts.scheme == "rediss":
-        query.setdefault("ssl_cert_reqs", "required")
-    path = f"/{given['db']}" if "db" in given else parts.path
-    return parts._replace(path=path, query=urlencode(query)).geturl()
+def _broker(url: str) -> Broker:
+    try:
+        return broker(url)
+    except SettingsError as error:
+        sys.exit(f"xinshi: {error}")
 
 
 SETTINGS = _settings()
 process: Process | None = None
 
-app = Celery("xinshi", broker=_broker(SETTINGS.redis_url), include=["worker.tasks"])
+_served = _broker(SETTINGS.cells[SETTINGS.served()].url)
+app = Celery("xinshi", broker=_served.url, include=["worker.tasks"])
 app.conf.update(
+    broker_use_ssl=_served.ssl,
     worker_pool="threads",
     worker_concurrency=8,
     worker_prefetch_multiplier=1,
@@ -75,11 +68,12 @@ app.conf.update(
         "socket_timeout": 5,
         "socket_connect_timeout": 2,
         "socket_keepalive": True,
-        "visibility_timeout": 120,
+        "visibility_timeout": jobs.VISIBILITY,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        **_served.options,
     },
-    beat_schedule=SCHEDULE,
+    beat_schedule=SHARING if len(SETTINGS.cells) > 1 else SCHEDULE,
     beat_scheduler=Ticks,
     beat_max_loop_interval=1.0,
     timezone="Asia/Shanghai",

@@ -2,11 +2,12 @@
 
 A share moves away from an account whose errors or slow answers stand out from the others'; when
 all are slow nothing moves, because no account would be better. It drifts back by itself, so that
-an account that recovered is found out without anybody's doing.
+an account that recovered is found out without anybody's doing. What an account's delivery reports
+say of it comes from elsewhere (worker.promptness), and takes from the same share.
 """
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _WEIGHT = 0.02  # of the newest answer in the averages: about the last fifty count
@@ -32,6 +33,7 @@ class Health:
 
     def __init__(self, accounts: Iterable[str]) -> None:
         self._accounts = {name: _Account() for name in accounts}
+        self._reported: Mapping[str, float] = {}
 
     def note(self, account: str, *, failed: bool, seconds: float, now: float) -> None:
         """Take one answer into account: whether it failed, and how long it took."""
@@ -47,7 +49,12 @@ class Health:
 
     def factor(self, account: str, now: float) -> float:
         """Return what the account's share is multiplied with, from 0.05 to 1."""
-        return self._drifted(self._accounts[account], now)
+        own = self._drifted(self._accounts[account], now)
+        return max(_LEAST, own * self._reported.get(account, _FULL))
+
+    def weigh(self, reported: Mapping[str, float]) -> None:
+        """Take over what delivery reports leave of each account's share; unnamed: all of it."""
+        self._reported = reported
 
     def _drifted(self, found: _Account, now: float) -> float:
         return min(_FULL, found.factor + _DRIFT * max(0.0, now - found.noted))

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from worker.contract.events import Inbound
+from worker.contract.privacy import PLAIN, Aliases
 from worker.contract.suppression import OptOut
 from worker.store.arrivals import Heard
 from worker.store.inbox import Letter
@@ -29,7 +30,9 @@ def opts_out(text: str) -> bool:
     return _NOISE.sub("", plain).upper() in _OPT_OUT
 
 
-def arrival(account: str, inbound: Inbound, opt_out: OptOut, signature: str = "") -> Heard:
+def arrival(
+    account: str, inbound: Inbound, opt_out: OptOut, signature: str = "", aliases: Aliases = PLAIN
+) -> Heard:
     """Return an inbound message for the store.
 
     ``opt_out``: how far one reaches; ``signature``: the account's own, of messages without one.
@@ -43,6 +46,7 @@ def arrival(account: str, inbound: Inbound, opt_out: OptOut, signature: str = ""
         mark=mark,
         suppress=opt_out if out else "",
         signature=signature,
+        alias=aliases.number(inbound.sender),
         letter=Letter(
             account=account,
             sender=inbound.sender,

@@ -12,12 +12,13 @@ from typing import TypeVar
 
 import structlog
 
-from worker import inbound, limits, reports
+from worker import inbound, reports, tracing
 from worker.contract.events import DeliveryReport, Raw
 from worker.contract.settings import Settings
 from worker.contract.status import Status
+from worker.homes import Away, Homes
 from worker.metrics import PAGES, Counts
-from worker.store import acts, arrivals
+from worker.store import arrivals
 from worker.store.arrivals import Report
 from worker.store.client import AsyncStore
 from worker.store.spool import Page, Spool
@@ -32,6 +33,7 @@ _CONSUMER = (
 )
 _PAGES = 20  # taken at once
 _ITEMS = 200  # reports a call of the store
+_AWAY = "away"  # counts what is for a shard that does not answer: its page waits
 _OPEN = (Status.SUBMITTING, Status.SUBMITTED, Status.UNKNOWN)  # where a hint is worth a query
 
 
@@ -50,14 +52,15 @@ class Intake:
         transport: Transport,
         *,
         spool: Spool | None = None,
+        homes: Homes | None = None,
         metrics: Counts | None = None,
     ) -> None:
         self._settings = settings
         self._vendors = vendors
-        self._store = store
         self._transport = transport
         self._spool = spool or Spool(store)
-        self._brands = limits.brands(settings)
+        self._homes = homes or Homes(store)
+        self._aliases = settings.privacy.aliases
         self._metrics = metrics or Counts()
 
     async def round(self) -> int:
@@ -78,7 +81,7 @@ class Intake:
         counts = Counter[str]()
         heard, why = _read(vendor.inbound, page.raw)
         reach, own = self._settings.suppression.opt_out, vendor.own_signature()
-        letters = [inbound.arrival(page.account, each, reach, own) for each in heard]
+        letters = [inbound.arrival(page.account, each, reach, own, self._aliases) for each in heard]
         await self._hear(page, letters, counts)
         found, also = _read(vendor.reports, page.raw)
         await self._settle(vendor, page, [each for each in found if not each.hint], counts)
@@ -91,6 +94,8 @@ class Intake:
         finally:
             if counts:
                 log.info("intake.page", account=page.account, **counts)
+        if counts[_AWAY]:
+            return  # so does it here
         if why or also:
             await self._aside(page, why or also)
         else:
@@ -103,28 +108,33 @@ class Intake:
         for first in range(0, len(letters), _ITEMS):
             part = letters[first : first + _ITEMS]
             memory = self._settings.store.reports
-            act = arrivals.inbound(part, memory=memory, brands=self._brands)
-            news = await self._store.run(act)
-            counts["inbound"] += sum(news)
-            for letter in part:
-                if letter.suppress:
+            news = await self._homes.inbound(part, memory=memory)
+            counts["inbound"] += sum(new is True for new in news)
+            for letter, new in zip(part, news, strict=True):
+                if new is None:
+                    counts[_AWAY] += 1
+                elif letter.suppress:
                     counts["opted_out"] += 1
                     log.info("inbound.opted_out", account=page.account)
 
     async def _settle(
         self, vendor: Vendor, page: Page, found: Iterable[DeliveryReport], counts: Counter[str]
     ) -> None:
-        items = [reports.arrival(vendor, each, page.came) for each in found]
+        items = [reports.arrival(vendor, each, page.came, self._aliases) for each in found]
         for first in range(0, len(items), _ITEMS):
             await self._write(items[first : first + _ITEMS], counts)
 
     async def _write(self, items: Sequence[Report], counts: Counter[str]) -> None:
-        act = arrivals.report(items, memory=self._settings.store.reports)
-        answers = await self._store.run(act)
+        memory, prompt = self._settings.store.reports, self._settings.health.prompt
+        answers = await self._homes.report(items, memory=memory, prompt=prompt)
         for item, told in zip(items, answers, strict=True):
+            if told is None:
+                counts[_AWAY] += 1
+                continue
             counts[told.verdict] += 1
             taken = told.seconds if told.verdict == "applied" else None
             self._metrics.reported(item.account, item.status, told.verdict, taken)
+            tracing.reported(item, told)
 
     async def _confirm(
         self,
@@ -136,7 +146,11 @@ class Intake:
     ) -> None:
         """Ask the vendor about a hint's message, where that is ours and open; raise _Deaf."""
         message_id = hint.vendor_message_id
-        (record,) = await self._store.run(acts.find([message_id]))
+        try:
+            record = await self._homes.find(message_id)
+        except Away:
+            counts[_AWAY] += 1
+            return
         call = vendor.query(message_id)
         if (
             record is None

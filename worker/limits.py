@@ -7,7 +7,6 @@ import msgspec
 
 from worker.contract.durations import Window
 from worker.contract.record import Record
-from worker.contract.segments import signature_in
 from worker.contract.settings import Account, Settings, WorkerSettings
 from worker.contract.status import Stream
 from worker.vendors.base import Vendor
@@ -30,9 +29,12 @@ def pack_windows(found: tuple[Window, ...]) -> bytes:
     return msgspec.msgpack.encode(_pairs(found))
 
 
-def _pairs(found: tuple[Window, ...]) -> list[list[int]]:
-    """Return count and milliseconds of each; rounded up, for 0 is the calendar day."""
-    return [[each.count, math.ceil(each.seconds * 1000)] for each in found]
+def _pairs(found: tuple[Window, ...], many: int = 1) -> list[list[int]]:
+    """Return count and milliseconds of each; rounded up, for 0 is the calendar day.
+
+    ``many``: among so many shards the count is divided.
+    """
+    return [[max(1, each.count // many), math.ceil(each.seconds * 1000)] for each in found]
 
 
 def life(account: Account, worker: WorkerSettings) -> float:
@@ -53,6 +55,7 @@ def pack(
     own = settings.streams[stream]
     share = 0.0 if stream is Stream.OTP else 1.0
     quiet = own.quiet_hours
+    many = len(settings.cells)
     return msgspec.msgpack.encode(
         {
             "accounts": [
@@ -62,20 +65,14 @@ def pack(
             "evade": own.evade_caps,
             "caps": {
                 "number": _pairs(own.per_number),
-                "prefix": _pairs(settings.brake.prefix),
-                "tag": _pairs(settings.brake.tag),
+                "prefix": _pairs(settings.brake.prefix, many),
+                "tag": _pairs(settings.brake.tag, many),
             },
             "suppress": stream is Stream.MARKETING,  # the others are exempt: wanted or asked for
-            "brands": brands(settings),
             "quiet": [quiet.begins, quiet.ends, int(own.spread * 1000)] if quiet else False,
+            **({"shards": many} if many > 1 else {}),
         }
     )
-
-
-def brands(settings: Settings) -> dict[str, str]:
-    """Return the signatures that templates' texts themselves begin with, {placeholders} inside."""
-    found = {name: signature_in(template.text) for name, template in settings.templates.items()}
-    return {name: brand for name, brand in found.items() if brand}
 
 
 def carries(name: str, settings: Settings, vendor: Vendor, record: Record) -> bool:
@@ -102,9 +99,15 @@ def _templates(name: str, settings: Settings) -> dict[str, bool]:
     }
 
 
+def of_account(account: Account, vendor: Vendor) -> tuple[float, int]:
+    """Return an account's submits a second and at once, all shards together; 0: no limit."""
+    per_second = account.limits.per_second or vendor.per_second or 0
+    return per_second, account.limits.concurrency or vendor.concurrency or 0
+
+
 def _account(name: str, settings: Settings, vendor: Vendor, share: float) -> dict[str, object]:
     account = settings.vendors[name]
-    per_second = account.limits.per_second or vendor.per_second
+    per_second, concurrency = of_account(account, vendor)
     return {
         "name": name,
         "sign": vendor.own_signature(),
@@ -116,6 +119,6 @@ def _account(name: str, settings: Settings, vendor: Vendor, share: float) -> dic
         "interval": 1000 / per_second if per_second else 0,
         "share": share * account.limits.otp_share,
         "burst": _BURST,
-        "concurrency": account.limits.concurrency or vendor.concurrency or 0,
+        "concurrency": concurrency,
         "life": int(life(account, settings.worker) * 1000),
     }

@@ -22,6 +22,7 @@ from worker.contract.settings import Settings
 from worker.contract.status import Stream
 from worker.exposition import Exposition
 from worker.heartbeat import Heart
+from worker.homes import Homes
 from worker.intake import Intake
 from worker.loop import Lag, Loop
 from worker.metrics import LOST, By, Counts
@@ -32,11 +33,13 @@ from worker.probe import Prober
 from worker.pulse import Pulse
 from worker.pump import Pump
 from worker.resolve import Resolver
+from worker.sharing import Sharing
 from worker.staleness import Staleness
 from worker.store import acts
 from worker.store.acts import Released, Swept
-from worker.store.client import AsyncStore
+from worker.store.erasure import erase
 from worker.store.presence import Vitals
+from worker.store.shards import AsyncShards
 from worker.transport import Transport
 
 log = structlog.get_logger("xinshi.process")
@@ -62,11 +65,9 @@ class Process:
         self._vendors = vendors.load_all(settings)
         self._loop = Loop()
         self._transport = Transport()
-        self._store = AsyncStore(
-            settings.redis_url,
-            timeout=settings.store.timeout,
-            durability=settings.store.durability,
-        )
+        self._shard = settings.served()
+        self._shards = AsyncShards(settings)
+        self._store = self._shards.all[self._shard]
         heart = settings.worker.heartbeat
         self._pulse = Pulse(Heart(heart), self._store) if heart else None
         self._living: asyncio.Task[None] | None = None
@@ -77,7 +78,9 @@ class Process:
         self._resolver = Resolver(*parts)
         self._prober = Prober(*parts)
         self._poller = Poller(*parts)
-        self._intake = Intake(*parts, metrics=self._counts)
+        homes = Homes(self._store, self._shards)
+        self._intake = Intake(*parts, homes=homes, metrics=self._counts)
+        self._sharing = Sharing(settings, self._vendors, self._store, self._shards)
         self._notifier = Notifier(settings)
         self._balances = Balances(*parts)
         self._staleness = Staleness(settings, self._vendors, self._store)
@@ -91,6 +94,7 @@ class Process:
         sys.setswitchinterval(_TURN)
         log.info(
             "process.started",
+            shard=self._shards.names[self._shard],
             accounts=list(self._vendors),
             in_flight=self._settings.worker.in_flight,
         )
@@ -102,17 +106,27 @@ class Process:
         self._lagging = asyncio.create_task(Lag(self._counts.loop_lag.note).run())
         if self._pulse:
             self._living = asyncio.create_task(self._pulse.run())
-        self._keeping = asyncio.create_task(self._keep_events())
+        self._keeping = asyncio.create_task(self._tell_scripts())
         with contextlib.suppress(StoreError):  # a first connection; the pump waits for Redis
             await self._store.run(acts.find(["-"]))
 
-    async def _keep_events(self) -> None:
-        """Write how many events are kept, for the scripts; as soon as Redis is there."""
+    async def _tell_scripts(self) -> None:
+        """Write what the settings say to the scripts; as soon as Redis is there."""
+        texts = self._settings.store.keep_texts
+        told: dict[str, str | int] = {
+            keys.EVENTS_KEPT: self._settings.events.keep,
+            keys.TEXTS_KEPT: -1 if texts is None else int(texts * 1000),
+            keys.NUMBER_KEY: self._settings.privacy.aliases.print,
+        }
         while True:
             try:
-                await self._store.command("SET", keys.EVENTS_KEPT, self._settings.events.keep)
+                for key, value in told.items():
+                    await self._store.command("SET", key, value)
+                if len(self._shards) > 1:  # for the doctor, who tells when their order changes
+                    name = self._shards.names[self._shard]
+                    await self._store.command("SET", keys.SHARD, name, "NX")
             except StoreError as error:
-                log.warning("store.lost", act="events.keep", error=str(error))
+                log.warning("store.lost", act="settings", error=str(error))
                 await asyncio.sleep(_AGAIN)
             else:
                 return
@@ -154,6 +168,7 @@ class Process:
     def sweep(self) -> int:
         """Mark lost attempts as unknown and ring for forgotten work; returns the lost ones."""
         found: Swept = self._loop.run(self._store.run(acts.sweep(_SWEEP)))
+        self._erase()
         for message_id, record in found.lost:
             self._counts.add(LOST, record.stream, record.account)
             log.warning(
@@ -168,6 +183,12 @@ class Process:
             log.info("sweep.rang", rings=found.rings)
         return len(found.lost)
 
+    def _erase(self) -> None:
+        """Remove the texts that outlived their messages for as long as they were to be kept."""
+        for _ in range(_ROUNDS):
+            if self._loop.run(self._store.run(erase(_RELEASE))) < _RELEASE:
+                return
+
     def resolve(self) -> int:
         """Look at unknown messages whose time has come; returns how many."""
         return self._loop.run(self._resolver.round())
@@ -177,12 +198,22 @@ class Process:
         return self._loop.run(self._prober.round())
 
     def poll(self) -> int:
-        """Poll what is to be polled; returns how many pages had something."""
+        """Poll what is to be polled; returns how many pages had something.
+
+        One shard polls for all: what a poll returns is gone at the vendor.
+        """
+        if self._shard:
+            return 0
         pages = self._loop.run(self._poller.round())
         return pages + self.intake() if pages else 0
 
     def balances(self) -> int:
-        """Ask for balances that are due, then look for old polls; returns how many came."""
+        """Ask for balances that are due, then look for old polls; returns how many came.
+
+        As with polls, one shard does it for all.
+        """
+        if self._shard:
+            return 0
         came = self._loop.run(self._balances.round())
         self._loop.run(self._staleness.round())
         return came
@@ -194,6 +225,10 @@ class Process:
     def notify(self) -> int:
         """Start what posts webhooks, where it does not run; returns how many endpoints began."""
         return self._loop.run(self._notifier.tick())
+
+    def share(self) -> int:
+        """Share the accounts with the other shards; returns how many have anything to share."""
+        return self._loop.run(self._sharing.round())
 
     def consuming(self) -> None:
         """Note that Celery's consumer runs; from its thread, every other second."""
@@ -234,7 +269,7 @@ class Process:
         self._lagging.cancel()
         await self._notifier.close()
         await self._transport.close()
-        await self._store.close()
+        await self._shards.close()
 
 
 def _vitals(pump: Pump, started: int, queues: Sequence[str]) -> Vitals:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from worker.contract.durations import Window
 from worker.contract.events import DeliveryReport
+from worker.contract.privacy import PLAIN, Aliases
 from worker.contract.status import Status
 from worker.store.arrivals import Report
 from worker.vendors.base import Found, Vendor
@@ -17,7 +18,9 @@ _OURS = {
 }
 
 
-def arrival(vendor: Vendor, report: DeliveryReport, came: int = 0) -> Report:
+def arrival(
+    vendor: Vendor, report: DeliveryReport, came: int = 0, aliases: Aliases = PLAIN
+) -> Report:
     """Return the report for the store; ``came``: when the vendor handed it over, in ms."""
     windows = vendor.windows.get(report.code, ())
     at = int(report.at.timestamp() * 1000) + _SKEW if report.at else came
@@ -25,6 +28,7 @@ def arrival(vendor: Vendor, report: DeliveryReport, came: int = 0) -> Report:
         account=vendor.name,
         vendor_message_id=report.vendor_message_id,
         to=report.to,
+        alias=aliases.number(report.to) if report.to else "",
         status=_OURS.get(report.status, report.status),
         code=report.code,
         reason=report.reason,

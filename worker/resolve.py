@@ -13,6 +13,7 @@ from typing import Literal
 
 import structlog
 
+from worker.contract import promptness
 from worker.contract.errors import StoreError
 from worker.contract.record import Record, steps
 from worker.contract.settings import Resend, Settings
@@ -57,7 +58,8 @@ class Resolver:
             return 0
         self._busy = True
         try:
-            found = await self._store.run(care.unknowns(_MOST, _LEASE))
+            prompt = self._settings.health.prompt
+            found = await self._store.run(care.unknowns(_MOST, _LEASE, prompt=prompt))
             room = asyncio.Semaphore(_AT_ONCE)
             await asyncio.gather(
                 *(self._one(room, each, record, found.now) for each, record in found.messages)
@@ -109,8 +111,11 @@ class Resolver:
             vendor_message_id=message_id,
             reason="found at the vendor by our id",
             windows=self._windows(record.account),
+            last=not self._vendors[record.account].reported,
         )
-        await self._store.run(acts.settle([item], reports=self._settings.store.reports))
+        reports, prompt = self._settings.store.reports, self._settings.health.prompt
+        counted = promptness.counted(prompt, self._vendors)
+        await self._store.run(acts.settle([item], reports=reports, counted=counted))
         log.info("resolve.found", id=message_id, account=record.account)
 
     async def _wait_or_resend(

@@ -29,14 +29,15 @@ _EVERY = {  # seconds
     Task.BALANCES: 30.0,
 }
 
-SCHEDULE = {
-    task.value: {
-        "task": task.value,
-        "schedule": seconds,
-        "options": {"queue": TICKS, "expires": _EXPIRES},
-    }
-    for task, seconds in _EVERY.items()
-}
+
+def _entry(task: Task, seconds: float) -> dict[str, object]:
+    options = {"queue": TICKS, "expires": _EXPIRES}
+    return {"task": task.value, "schedule": seconds, "options": options}
+
+
+SCHEDULE = {task.value: _entry(task, seconds) for task, seconds in _EVERY.items()}
+#: the same where there are several shards
+SHARING = SCHEDULE | {Task.SHARE.value: _entry(Task.SHARE, 2.0)}
 
 
 class Ticks(Scheduler):

@@ -5,7 +5,7 @@ never thrown away while the process lives.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -28,8 +28,12 @@ _RECONNECT = 0.2  # seconds between two tries to reach Redis; doubles to two sec
 class Settling:
     """The verdicts of one process on their way to the store."""
 
-    def __init__(self, store: AsyncStore, settings: StoreSettings) -> None:
+    def __init__(
+        self, store: AsyncStore, settings: StoreSettings, counted: Collection[str] = ()
+    ) -> None:
+        """``counted``: the accounts whose prompt reports are counted."""
         self._store = store
+        self._counted = counted
         self._reports = settings.reports
         self._settled: list[Settled] = []
         self._deferred: list[Deferred] = []
@@ -80,7 +84,7 @@ class Settling:
             self._writing = 0
 
     def _settle(self, items: Sequence[Settled]) -> Act[Any]:
-        return acts.settle(items, reports=self._reports)
+        return acts.settle(items, reports=self._reports, counted=self._counted)
 
     async def _write_all(
         self, items: Sequence[Item], act: Callable[[Sequence[Item]], Act[Any]]

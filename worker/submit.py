@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 import structlog
 
-from worker import limits, policy
+from worker import limits, policy, tracing
 from worker.care import Care
 from worker.contract.recipient import mask
 from worker.contract.record import Record, content
@@ -164,7 +164,12 @@ class Submitter:
         started = time.monotonic()
         for attempt in attempts:
             self._counts.begun(attempt.record, started - begun)
+        spans = tracing.submits(attempts)
+        if spans:
+            call = spans.asking(call)
         submissions = await self._exchange(vendor, call, everyone)
+        if spans:
+            spans.end(submissions)
         self._note(vendor.name, attempts, submissions, time.monotonic() - started)
         return submissions
 
@@ -216,6 +221,7 @@ class Submitter:
                     reason=verdict.reason or submission.reason,
                     windows=self._windows[record.account],
                     barred=submission.outcome is Outcome.BARRED,
+                    last=not self._vendors[record.account].reported,
                 )
             )
         else:

@@ -60,6 +60,12 @@ def intake() -> int:
     return _process().intake()
 
 
+@shell.app.task(name=Task.SHARE.value)
+def share() -> int:
+    """Share the accounts with the other shards; returns how many are shared."""
+    return _process().share()
+
+
 @shell.app.task(name=Task.NOTIFY.value)
 def notify() -> int:
     """See to it that webhooks are posted, in the background; returns how many endpoints began."""

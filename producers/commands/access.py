@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from producers.client import Client
 from worker.contract import settings
-from worker.contract.settings import Settings
+from worker.contract.settings import Durability, Settings
 from worker.store.client import Store
+from worker.store.shards import Shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +26,10 @@ class Access:
 
     @staticmethod
     def store(found: Settings) -> Store:
+        """Return the one server, or the first of several."""
         return Store(found.redis_url, timeout=found.store.timeout)
+
+    @staticmethod
+    def shards(found: Settings) -> Shards:
+        """Return all servers."""
+        return Shards(found, durability=Durability.MEMORY)

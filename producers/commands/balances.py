@@ -76,12 +76,20 @@ def balances(access: Access, *, stored: bool, as_json: bool) -> int:
         known = _read(access, settings)
         answers = [_answer(vendor, known[name]) for name, vendor in vendors.items()]
     else:
-        answers = asyncio.run(_ask_all(_load(), settings, vendors, _known(access, settings)))
+        http = transport()
+        answers = ask(http, settings, vendors, _known(access, settings))
     _show(answers, as_json=as_json)
     for each in answers:
         if each.error:
             complain(f"{each.name}: {each.error}")
     return FAILED if any(each.error for each in answers) else WORKED
+
+
+def ask(
+    http: Any, settings: Settings, vendors: Mapping[str, Vendor], known: Mapping[str, Stored]
+) -> list[Answer]:
+    """Ask every account what it has left; ``http``: what ``transport`` returns."""
+    return asyncio.run(_ask_all(http, settings, vendors, known))
 
 
 def _answer(vendor: Vendor, stored: Stored) -> Answer:
@@ -127,8 +135,8 @@ def _cells(each: Answer, now: float) -> tuple[str, ...]:
     return found.text, found.lasts, found.pace, stored
 
 
-def _load() -> Any:
-    """Import the transport only here: what a web app installs does not have it."""
+def transport() -> Any:
+    """Import the transport only here: what a web app installs does not have it. Raises Failure."""
     try:
         return import_module("worker.transport")
     except ModuleNotFoundError as error:
@@ -139,28 +147,26 @@ def _load() -> Any:
 async def _ask_all(
     http: Any, settings: Settings, vendors: Mapping[str, Vendor], known: Mapping[str, Stored]
 ) -> list[Answer]:
-    transport = http.Transport()
-    transport.open()
+    calls = http.Transport()
+    calls.open()
     try:
         asked = (
-            _ask(http, transport, vendor, settings.vendors[name].timeouts, known[name])
+            _ask(http, calls, vendor, settings.vendors[name].timeouts, known[name])
             for name, vendor in vendors.items()
         )
         return await asyncio.gather(*asked)
     finally:
-        await transport.close()
+        await calls.close()
 
 
-async def _ask(
-    http: Any, transport: Any, vendor: Vendor, timeouts: Timeouts, stored: Stored
-) -> Answer:
+async def _ask(http: Any, calls: Any, vendor: Vendor, timeouts: Timeouts, stored: Stored) -> Answer:
     answer = Answer(vendor.name, vendor.adapter, funds.known(stored), can=True, asked=True)
     try:
         call = vendor.balance()
         if call is None:
             return replace(answer, can=False, asked=False)
         async with asyncio.timeout(timeouts.total + _SLACK):
-            found = await transport.call(call, timeouts)
+            found = await calls.call(call, timeouts)
     except (http.NotSent, http.Lost) as error:  # their texts hold neither address nor secret
         return replace(answer, error=str(error))
     except TimeoutError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from producers.commands.checks import Check, error, ok, warning
 from worker import vendors as adapters
 from worker.contract.errors import SettingsError
+from worker.contract.gateway import Role
 from worker.contract.settings import Settings, Template
 from worker.contract.status import Stream
 from worker.vendors.base import Vendor
@@ -18,6 +19,7 @@ def check(settings: Settings) -> Iterator[Check]:
     yield ok("settings", str(settings.path or "no file: defaults and the environment"))
     if settings.path:
         yield from _file(settings.path)
+    yield from _api_keys(settings)
     vendors: dict[str, Vendor] = {}
     for name, account in settings.vendors.items():
         try:
@@ -26,6 +28,8 @@ def check(settings: Settings) -> Iterator[Check]:
             yield error(f"account {name}", str(problem), "set it in the file or the environment")
         else:
             yield ok(f"account {name}", f"{account.adapter}, credentials are set")
+            if adapters.unprotected(vendors[name]):
+                yield _unprotected(name)
     if not settings.vendors:
         yield warning(
             "accounts",
@@ -49,11 +53,35 @@ def _file(path: Path) -> Iterator[Check]:
         yield warning(
             "file mode", "everyone on this machine can read its secrets", f"chmod 600 {path}"
         )
+    elif mode & (stat.S_IWOTH | stat.S_IWGRP):
+        yield warning("file mode", "others may change where messages go", f"chmod go-w {path}")
+
+
+def _api_keys(settings: Settings) -> Iterator[Check]:
+    clear = [
+        each.name
+        for each in settings.gateway.api_keys.values()
+        if each.key and each.role is Role.APP
+    ]
+    if clear:
+        yield warning(
+            "api keys",
+            f"in clear in the settings: {', '.join(clear)}",
+            "xinshi keys api prints a new key, and the key_hash to put there instead",
+        )
+
+
+def _unprotected(name: str) -> Check:
+    advice = f"set callback_token or callback_addresses in [vendors.{name}]"
+    return warning(f"callback {name}", "anybody may call it back", advice)
 
 
 def _holds_secrets(table: Mapping[str, object]) -> bool:
     accounts, gateway = table.get("vendors"), table.get("gateway")
     if isinstance(gateway, dict) and gateway.get("api_keys"):
+        return True
+    privacy = table.get("privacy")
+    if isinstance(privacy, dict) and privacy.get("number_key"):
         return True
     if "@" in str(table.get("redis_url", "")):
         return True

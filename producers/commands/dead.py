@@ -95,8 +95,8 @@ def _filters(command: _F) -> _F:
 @click.pass_obj
 def list_(access: Access, /, *, limit: int, as_json: bool, **filters: Any) -> int:
     """List dead letters, the newest first; numbers are masked, texts never shown."""
-    with closing(access.store(access.settings())) as store:
-        found = (each for page in pages(store, Filter(**filters)) for each in page)
+    with closing(access.shards(access.settings())) as shards:
+        found = (each for page in pages(shards, Filter(**filters)) for each in page)
         for chunk in chunks(islice(found, limit)):
             _put(chunk, as_json=as_json)
         if next(found, None):
@@ -153,10 +153,10 @@ def replay(
         raise click.UsageError("give ids, or at least one of --reason, --account, --since")
     settings = access.settings()
     counts: Counter[str] = Counter()
-    with closing(access.store(settings)) as store:
+    with closing(access.shards(settings)) as shards:
         # All are found before the first is sent again: what is replayed leaves the list.
-        found = ids or [each for page in pages(store, wanted) for each, _ in page]
-        replayer = Replayer(store, settings, dry=dry_run)
+        found = ids or [each for page in pages(shards, wanted) for each, _ in page]
+        replayer = Replayer(shards, settings, dry=dry_run)
         for chunk in chunks(dict.fromkeys(found), _CHUNK):
             for each in replayer.replay(chunk):
                 counts[_tell(each, as_json=as_json)] += 1

@@ -11,8 +11,7 @@ from producers.commands.rows import Fields
 from worker.contract import recipient
 from worker.contract.errors import BatchError, MessageError, StoreError
 from worker.contract.status import Status
-from worker.store import acts
-from worker.store.client import Store
+from worker.store.shards import Shards
 
 T = TypeVar("T")
 CHUNK = 500  # messages handed in, or looked up, at once: what the client stores in one step
@@ -80,11 +79,11 @@ def deliver(
     return found
 
 
-def look(store: Store, deliveries: Iterable[Delivery]) -> None:
+def look(shards: Shards, deliveries: Iterable[Delivery]) -> None:
     """Bring statuses up to date; where Redis does not answer they stay as they were."""
     for chunk in chunks(delivery for delivery in deliveries if delivery.id):
         try:
-            records = store.run(acts.find([delivery.id or "" for delivery in chunk]))
+            records = shards.find([delivery.id or "" for delivery in chunk])
         except StoreError:
             return
         for delivery, record in zip(chunk, records, strict=True):
@@ -93,7 +92,7 @@ def look(store: Store, deliveries: Iterable[Delivery]) -> None:
 
 
 def wait(
-    store: Store,
+    shards: Shards,
     deliveries: Sequence[Delivery],
     seconds: float,
     *,
@@ -104,7 +103,7 @@ def wait(
     end, pause = clock() + seconds, _FIRST_PAUSE
     moving = [delivery for delivery in deliveries if delivery.id]
     while True:
-        look(store, moving)
+        look(shards, moving)
         moving = [delivery for delivery in moving if delivery.status in MOVING]
         left = end - clock()
         if not moving or left <= 0:

@@ -1,7 +1,8 @@
 """``xinshi doctor``: what is wrong, and what to do about it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, replace
 
 import redis
 import rich_click as click
@@ -9,10 +10,14 @@ import rich_click as click
 from producers.commands import (
     arrivals,
     backlog,
+    broker,
     configuration,
+    credentials,
     endpoints,
     money,
+    reporting,
     server,
+    sharding,
     troubles,
     workers,
 )
@@ -22,6 +27,8 @@ from producers.commands.failure import FAILED, WORKED
 from producers.commands.output import json_option, put_columns, put_json
 from producers.commands.pages import Command
 from worker.contract.errors import SettingsError, StoreError
+from worker.contract.settings import Settings
+from worker.store.client import Store
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -30,15 +37,22 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
     cls=Command,
     examples=(
         "xinshi doctor",
-        "xinshi doctor --json",
+        "xinshi doctor --probe",
     ),
     codes="0 nothing is broken (there may be warnings); 1 something is",
 )
+@click.option(
+    "--probe", is_flag=True, help="Ask the vendors as well: do they know us. Sends nothing."
+)
 @json_option
 @click.pass_obj
-def doctor(access: Access, as_json: bool) -> int:
-    """Check settings, Redis, waiting work and accounts; say what to do."""
-    checks = list(_checks(access))
+def doctor(access: Access, *, probe: bool, as_json: bool) -> int:
+    """Check settings, Redis, waiting work and accounts; say what to do.
+
+    It changes nothing, and asks nobody but Redis: it may run every minute. --probe asks each
+    vendor that can be asked for the balance, and needs the worker's packages.
+    """
+    checks = list(_checks(access, probe=probe))
     verdict = worst(checks)
     if as_json:
         put_json({"verdict": verdict, "checks": [asdict(each) for each in checks]})
@@ -47,28 +61,41 @@ def doctor(access: Access, as_json: bool) -> int:
     return FAILED if verdict == "error" else WORKED
 
 
-def _checks(access: Access) -> Iterator[Check]:
+def _checks(access: Access, *, probe: bool) -> Iterator[Check]:
     try:
         settings = access.settings()
     except SettingsError as problem:
         yield error("settings", str(problem), "put it right; nothing else was checked")
         return
     yield from configuration.check(settings)
-    store = access.store(settings)
+    if probe:
+        yield from credentials.check(settings)
+    with closing(access.shards(settings)) as shards:
+        for place, (name, store) in enumerate(zip(shards.names, shards.all, strict=True)):
+            for each in _server(store, settings, place):
+                yield each if len(shards) == 1 else replace(each, check=f"{name}: {each.check}")
+
+
+def _server(store: Store, settings: Settings, place: int) -> Iterator[Check]:
+    """Check one server, by its place among several; the first has what there is but once."""
     try:
         found = list(server.check(store, settings.store.durability))
         yield from found
-        if found[0].verdict != "error":
-            yield from workers.check(store)
-            yield from backlog.check(store)
+        if found[0].verdict == "error":
+            return
+        yield from workers.check(store)
+        yield from backlog.check(store)
+        yield from broker.check(store, settings.worker)
+        if place == 0:
             yield from arrivals.check(store, settings)
-            yield from troubles.check(store, settings)
             yield from money.check(store, settings)
-            yield from endpoints.check(store, settings)
+        yield from troubles.check(store, settings)
+        yield from reporting.check(store, settings)
+        yield from endpoints.check(store, settings)
+        if len(settings.cells) > 1:
+            yield sharding.check(store, settings, place)
     except (StoreError, redis.RedisError, OSError) as problem:
         yield error("redis", f"{type(problem).__name__} on the way", "run this again")
-    finally:
-        store.close()
 
 
 def _print(checks: Iterable[Check]) -> None:

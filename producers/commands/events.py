@@ -1,6 +1,7 @@
 """``xinshi events``: what happened, as web apps are told of it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import rich_click as click
 
@@ -76,11 +77,10 @@ def events(
 def _look(
     access: Access, settings: Settings, last: int, types: tuple[str, ...], *, follow: bool
 ) -> Iterator[Event]:
-    store = access.store(settings)
-    try:
-        yield from carry_out(store, watch(last, types, follow=follow, timeout=store.timeout))
-    finally:
-        store.close()
+    timeout = settings.store.timeout
+    with closing(access.shards(settings)) as shards:
+        moves = watch(len(shards), last, types, follow=follow, timeout=timeout)
+        yield from carry_out(shards, moves)
 
 
 def _take(

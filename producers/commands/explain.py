@@ -53,6 +53,7 @@ def _head(found: Life) -> str:
         f"only by {found.pin}" if found.pin else "",
         _count(known.attempts, "attempt") if known.attempts else "",
         _count(known.waits, "wait") if known.waits else "",
+        "" if known.text_kept else "text removed",
     ]
     return "  ".join(part for part in parts if part)
 

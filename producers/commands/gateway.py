@@ -45,6 +45,8 @@ def gateway(access: Access, listen: tuple[str, int] | None) -> int:
     import_module("worker.telemetry").configure()
     try:
         asyncio.run(served.serve(settings, listen=(host, port), ready=_welcome))
+    except FileNotFoundError as error:
+        raise Failure(f"a file of the gateway is missing: {error.filename}") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         why = "the port is in use" if "in use" in reason else reason

@@ -1,26 +1,24 @@
 """``xinshi inbound``: what handsets replied."""
 
 import asyncio
-import re
 
 import rich_click as click
 
 from producers.commands.access import Access
-from producers.commands.failure import WORKED
+from producers.commands.failure import FAILED, WORKED, complain
 from producers.commands.output import json_option, put_columns, put_json
 from producers.commands.pages import Command
 from producers.snapshot import moment
 from producers.steps import plain
 from worker.contract.recipient import mask
 from worker.contract.settings import Settings
-from worker.store.client import AsyncStore
-from worker.store.inbox import Inbox, Received
-
-_PLACE = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?", re.ASCII)
+from worker.store.inbox import Received
+from worker.store.inboxes import Inboxes, Letters, is_place
+from worker.store.shards import AsyncShards
 
 
 def _place(_: click.Context, __: click.Parameter, text: str) -> str:
-    if text and not _PLACE.fullmatch(text):
+    if not is_place(text):
         raise click.BadParameter("is the id of an inbound message, as this command prints it")
     return text
 
@@ -31,7 +29,7 @@ def _place(_: click.Context, __: click.Parameter, text: str) -> str:
         "xinshi inbound --limit 20",
         "xinshi inbound --after 1763611200000-0 --json",
     ),
-    codes="0 listed, or there is none; 1 Redis does not answer; 2 bad usage",
+    codes="0 listed, or there is none; 1 Redis, or one of several, does not answer; 2 bad usage",
 )
 @click.option(
     "--after",
@@ -54,22 +52,24 @@ def _place(_: click.Context, __: click.Parameter, text: str) -> str:
 def inbound(access: Access, after: str, limit: int, with_text: bool, as_json: bool) -> int:
     """List inbound messages, the oldest first; numbers are masked, texts only shown on demand."""
     found = asyncio.run(_read(access.settings(), after, limit))
+    for error in found.away:
+        complain(f"its letters are left out: {error}")
     if as_json:
-        for each in found:
+        for each in found.letters:
             put_json(_fields(each, with_text=with_text))
-        return WORKED
-    put_columns([_cells(each, with_text=with_text) for each in found])
-    if len(found) == limit:
-        click.echo(f"there may be more: --after {found[-1].id}", err=True)
-    return WORKED
+    else:
+        put_columns([_cells(each, with_text=with_text) for each in found.letters])
+        if len(found.letters) == limit:
+            click.echo(f"there may be more: --after {found.next}", err=True)
+    return FAILED if found.away else WORKED
 
 
-async def _read(settings: Settings, after: str, limit: int) -> list[Received]:
-    store = AsyncStore(settings.redis_url, timeout=settings.store.timeout)
+async def _read(settings: Settings, after: str, limit: int) -> Letters:
+    shards = AsyncShards(settings)
     try:
-        return await Inbox(store).list(after, limit)
+        return await Inboxes(shards).list(after, limit)
     finally:
-        await store.close()
+        await shards.close()
 
 
 def _fields(found: Received, *, with_text: bool) -> dict[str, object]:

@@ -93,8 +93,8 @@ def send(
     fields = {name: value for name, value in given.items() if value is not None}
     defaults = Defaults(fields, params, one_key_each=path is not None or len(numbers) > 1)
     settings = access.settings()
-    with access.client(settings) as client, closing(access.store(settings)) as store:
-        sending = Sending(client, store, as_json=as_json, patience=patience)
+    with access.client(settings) as client, closing(access.shards(settings)) as shards:
+        sending = Sending(client, shards, as_json=as_json, patience=patience)
         if path:
             with _opened(path) as file:
                 return sending.table(Rows(file, defaults), file)

@@ -13,20 +13,20 @@ from producers.commands.output import coloured, put_columns, put_json
 from producers.commands.progress import progress
 from producers.commands.rows import Fields, Rows
 from worker.contract.errors import MessageError
-from worker.store.client import Store
+from worker.store.shards import Shards
 
 
 class Sending:
     """Hands messages in, tells what was refused, and says in the end what they came to."""
 
     def __init__(
-        self, client: Client, store: Store, *, as_json: bool, patience: float | None
+        self, client: Client, shards: Shards, *, as_json: bool, patience: float | None
     ) -> None:
         self._client = client
-        self._store = store
+        self._shards = shards
         self._json = as_json
         self._patience = patience
-        self._stored = 0
+        self._shardsd = 0
         self._refused = 0
         self._doubt = 0  #: the first place of a chunk whose answer is not there (yet)
         self._watched: list[Delivery] = []
@@ -43,7 +43,7 @@ class Sending:
             if each.error:
                 where = f"number {each.place} ({each.to}): " if len(messages) > 1 else ""
                 complain(f"{where}{each.error}")
-        return BAD_INPUT if not self._stored else self._verdict()
+        return BAD_INPUT if not self._shardsd else self._verdict()
 
     def table(self, rows: Rows, file: BinaryIO) -> int:
         """Send the rows of a file, a chunk at a time; return the exit code."""
@@ -51,11 +51,11 @@ class Sending:
             with progress(file) as advance:
                 for chunk in chunks(rows):
                     self._row_by_row(self._hand_in(chunk, in_file=True))
-                    advance(rows.consumed, f"{self._stored} stored, {self._refused} refused")
+                    advance(rows.consumed, f"{self._shardsd} stored, {self._refused} refused")
             if self._patience is not None:
                 self._watch(self._watched)
         except Failure as error:
-            error.code = FAILED if self._stored else BAD_INPUT
+            error.code = FAILED if self._shardsd else BAD_INPUT
             raise
         finally:
             self._sum_up()
@@ -67,7 +67,7 @@ class Sending:
         self._doubt = chunk[0][0]
         found = deliver(self._client, chunk, in_file=in_file)
         self._doubt = 0
-        self._stored += sum(1 for each in found if each.id)
+        self._shardsd += sum(1 for each in found if each.id)
         self._refused += sum(1 for each in found if each.error)
         return found
 
@@ -84,9 +84,9 @@ class Sending:
 
     def _watch(self, found: Sequence[Delivery]) -> None:
         if self._patience is None:
-            look(self._store, found)
+            look(self._shards, found)
         else:
-            wait(self._store, found, self._patience)
+            wait(self._shards, found, self._patience)
 
     def _print(self, found: Sequence[Delivery]) -> None:
         if self._json:
@@ -107,7 +107,7 @@ class Sending:
             self._print(self._watched)
         statuses = Counter(str(each.status) for each in self._watched if each.id)
         ends = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-        line = f"{self._stored} stored, {self._refused} refused{': ' if ends else ''}{ends}"
+        line = f"{self._shardsd} stored, {self._refused} refused{': ' if ends else ''}{ends}"
         doubt = f"; nothing is known from line {self._doubt} on" if self._doubt else ""
         click.echo(line + doubt, err=self._json)
 

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import redis
 
 from producers.commands.checks import Check, error, ok, warning
 from worker.contract import keys
+from worker.contract.durations import BEIJING
 from worker.contract.errors import StoreError
 from worker.contract.settings import Durability
 from worker.store import acts
@@ -39,7 +41,9 @@ def check(store: Store, durability: Durability = Durability.MEMORY) -> Iterator[
         yield from described(info, took)
         yield durable(info | _synced(store), durability)
     yield writable(store)
-    yield clock(offset(store))
+    ahead = offset(store)
+    yield clock(ahead)
+    yield day(datetime.now(BEIJING), ahead)
 
 
 def described(info: Mapping[str, Any], took: float) -> Iterator[Check]:
@@ -146,3 +150,21 @@ def clock(ahead: float) -> Check:
     if abs(ahead) > _DRIFT_WARNING:
         return warning("clock", found, "synchronise both machines (chrony, ntp)")
     return ok("clock", found)
+
+
+def day(now: datetime, ahead: float) -> Check:
+    """Judge whether this machine and Redis are in the same day of Asia/Shanghai.
+
+    ``now``: by this machine, in that zone; ``ahead``: its seconds ahead of Redis, for which the
+    day of a limit is eight hours after UTC's.
+    """
+    if now.utcoffset() != timedelta(hours=8):
+        found = f"this machine has Asia/Shanghai {now:%z} from UTC"
+        return error("day", found, "mend its time zones (the package tzdata)")
+    theirs = now - timedelta(seconds=ahead)
+    left = timedelta(days=1) - timedelta(hours=theirs.hour, minutes=theirs.minute)
+    found = f"{theirs:%Y-%m-%d} in Asia/Shanghai, for another {left.total_seconds() / 3600:.1f} h"
+    if now.date() != theirs.date() and abs(ahead) > _DRIFT_WARNING:
+        told = f"{found}; this machine says {now:%Y-%m-%d}"
+        return warning("day", told, "synchronise both machines (chrony, ntp)")
+    return ok("day", found)

@@ -16,7 +16,7 @@ from worker.contract import recipient, templates
 from worker.contract.errors import MessageError
 from worker.contract.recipient import mask
 from worker.contract.settings import Settings
-from worker.store.suppression import EVERYWHERE, Suppression, under
+from worker.store.suppression import EVERYWHERE, Suppressions, under
 
 _CHUNK = 1000
 _SAID = 20  # lines complained about one by one
@@ -90,8 +90,8 @@ def add(
     """Send no marketing to these numbers any more."""
     wanted, settings = _parsed(numbers), access.settings()
     where = _where(settings, scope, signature) or EVERYWHERE
-    with closing(access.store(settings)) as store:
-        new = Suppression(store).add(wanted, where)
+    with closing(access.shards(settings)) as shards:
+        new = Suppressions(shards).add(wanted, where)
     _tell({"scope": where, "added": new, "before": len(set(wanted)) - new}, as_json=as_json)
     return WORKED
 
@@ -118,8 +118,8 @@ def remove(
     """Take numbers off the list: they have consented again."""
     wanted, settings = _parsed(numbers), access.settings()
     where = _where(settings, scope, signature) or EVERYWHERE
-    with closing(access.store(settings)) as store:
-        gone = Suppression(store).remove(wanted, where)
+    with closing(access.shards(settings)) as shards:
+        gone = Suppressions(shards).remove(wanted, where)
     _tell({"scope": where, "removed": gone, "missing": len(set(wanted)) - gone}, as_json=as_json)
     return WORKED
 
@@ -145,8 +145,8 @@ def list_(
     """List the numbers and where they are suppressed; masked unless --reveal is given."""
     settings = access.settings()  # an account that is gone from them may still have a list
     where = scope if signature is None else _where(settings, scope, signature)
-    with closing(access.store(settings)) as store:
-        kept = Suppression(store)
+    with closing(access.shards(settings)) as shards:
+        kept = Suppressions(shards)
         for each in [where] if where else kept.scopes():
             for number in kept.numbers(each):
                 shown = number if reveal else mask(number)
@@ -181,8 +181,8 @@ def import_(
     counts = {"added": 0, "before": 0, "refused": 0}
     settings = access.settings()
     where = _where(settings, scope, signature) or EVERYWHERE
-    with closing(access.store(settings)) as store:
-        kept = Suppression(store)
+    with closing(access.shards(settings)) as shards:
+        kept = Suppressions(shards)
         for chunk in chunks(_numbers(file, counts), _CHUNK):
             new = kept.add(chunk, where)
             counts["added"] += new

@@ -6,19 +6,20 @@ from typing import Any
 
 import rich_click as click
 
-from producers import funds
+from producers import funds, promptness
 from producers.commands.access import Access
 from producers.commands.failure import WORKED, complain
 from producers.commands.output import json_option, put_json
 from producers.commands.pages import Command
 from producers.conditions import Condition, condition
 from producers.funds import Funds
+from producers.promptness import Prompt
 from worker import vendors as adapters
 from worker.contract.durations import Window
 from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
-from worker.store import balances, care
+from worker.store import balances, care, totals
 from worker.vendors.base import Vendor
 
 _PLENTY = 1000  # columns of a page that is no terminal: nothing is folded
@@ -42,11 +43,13 @@ def vendors(access: Access, as_json: bool) -> int:
     """
     settings = access.settings()
     found = [describe(settings, vendor) for vendor in adapters.load_all(settings).values()]
-    state, left = _known(access, settings, found)
+    state, left, told = _known(access, settings, found)
     if as_json:
-        put_json([row(each, state[each["name"]], left.get(each["name"])) for each in found])
+        names = [each["name"] for each in found]
+        rows = zip(found, names, strict=True)
+        put_json([row(each, state[own], left.get(own), told.get(own)) for each, own in rows])
     elif found:
-        _table(found, state, left)
+        _table(found, state, left, told)
     else:
         where = settings.path or "there is no xinshi.toml"
         click.echo(f"no accounts in the settings ({where})", err=True)
@@ -55,28 +58,38 @@ def vendors(access: Access, as_json: bool) -> int:
 
 def _known(
     access: Access, settings: Settings, found: list[dict[str, Any]]
-) -> tuple[dict[str, Condition], dict[str, Funds]]:
+) -> tuple[Mapping[str, Condition], Mapping[str, Funds], Mapping[str, Prompt]]:
     """Ask the store how the accounts do; where it does not answer, say so once."""
     names = [each["name"] for each in found]
     if not names:
-        return {}, {}
-    with closing(access.store(settings)) as store:
+        return {}, {}, {}
+    with closing(access.shards(settings)) as shards:
         try:
-            states, left = store.run(care.states(names)), store.run(balances.read(names))
+            states = totals.states(shards.everywhere(care.states(names)))
+            left = shards.ask(0, balances.read(names))
+            counted = shards.everywhere(promptness.asked(found))
         except StoreError as error:
             complain(f"how the accounts do is unknown: {error}")
-            return {name: Condition() for name in names}, {}
+            return {name: Condition() for name in names}, {}, {}
     conditions = {
         state.name: condition(state, states.now, each["limits"]["concurrency"])
         for state, each in zip(states.accounts, found, strict=True)
     }
-    return conditions, {each.account: funds.known(each) for each in left.accounts}
+    known = {each.account: funds.known(each) for each in left.accounts}
+    return conditions, known, promptness.known(settings, counted)
 
 
-def row(each: Mapping[str, Any], state: Condition, left: Funds | None) -> dict[str, Any]:
-    """Return one account ready for JSON: its settings, how it does, what it has left."""
+def row(
+    each: Mapping[str, Any], state: Condition, left: Funds | None, told: Prompt | None
+) -> dict[str, Any]:
+    """Return one account ready for JSON: its settings, how it does, what it has left and tells."""
     known = left is not None and left.amount is not None
-    return {**each, **state.to_dict(), "balance": left.to_dict() if left and known else None}
+    return {
+        **each,
+        **state.to_dict(),
+        "prompt": told.to_dict() if told else None,
+        "balance": left.to_dict() if left and known else None,
+    }
 
 
 def describe(settings: Settings, vendor: Vendor) -> dict[str, Any]:
@@ -114,7 +127,10 @@ def window(each: Window) -> str:
 
 
 def _table(
-    found: list[dict[str, Any]], state: Mapping[str, Condition], left: Mapping[str, Funds]
+    found: list[dict[str, Any]],
+    state: Mapping[str, Condition],
+    left: Mapping[str, Funds],
+    told: Mapping[str, Prompt],
 ) -> None:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only the table pays for it
     from rich.console import Console  # noqa: PLC0415
@@ -129,14 +145,17 @@ def _table(
     if not console.is_terminal:
         console.width, joint = _PLENTY, ", "
     for each in found:
-        cells = _cells(each, state[each["name"]], left.get(each["name"]))
+        own = each["name"]
+        cells = _cells(each, state[own], left.get(own), told.get(own))
         table.add_row(*(joint.join(cell) for cell in cells))
     with console.capture() as page:  # rich would end the process where the output is closed
         console.print(table)
     click.echo(page.get(), nl=False)
 
 
-def _cells(each: Mapping[str, Any], state: Condition, left: Funds | None) -> tuple[list[str], ...]:
+def _cells(
+    each: Mapping[str, Any], state: Condition, left: Funds | None, told: Prompt | None
+) -> tuple[list[str], ...]:
     limits, timeouts, name = each["limits"], each["timeouts"], each["name"]
     routes = ", ".join(f"{stream} {place}" for stream, place in each["routes"].items())
     allowed = [f"{window} a number" for window in limits["per_number"]]
@@ -152,13 +171,15 @@ def _cells(each: Mapping[str, Any], state: Condition, left: Funds | None) -> tup
     ]
     adapter = [] if each["adapter"] == name else [each["adapter"]]
     address = [each["base_url"], routes or "no route"]
-    return ([name, *adapter], _state(state, left), address, allowed, carries)
+    return ([name, *adapter], _state(state, left, told), address, allowed, carries)
 
 
-def _state(state: Condition, left: Funds | None) -> list[str]:
+def _state(state: Condition, left: Funds | None, told: Prompt | None) -> list[str]:
     cell = [state.text]
     if left and left.text:
         cell.append(f"{left.text}, {left.lasts}" if left.lasts else left.text)
+    if told and told.text:
+        cell.append(told.text)
     if state.open:
         cell.append(f"{state.open} open")
     return cell + [f"code {code} drifted {times} times" for code, times in state.drift.items()]

@@ -18,6 +18,7 @@ from producers.snapshot import moment
 from producers.steps import plain
 from worker.contract.settings import Settings
 from worker.contract.webhooks import Webhook
+from worker.store import totals
 from worker.store import webhooks as acts
 from worker.store.webhooks import Condition
 
@@ -41,8 +42,11 @@ def webhooks(context: click.Context, as_json: bool) -> int:
         return WORKED
     access: Access = context.obj
     settings = access.settings()
-    with closing(access.store(settings)) as store:
-        found = {name: acts.look(store, name) for name in settings.webhooks}
+    with closing(access.shards(settings)) as shards:
+        found = {
+            name: totals.endpoint([acts.look(store, name) for store in shards.all])
+            for name in settings.webhooks
+        }
     now = int(time.time() * 1000)
     if as_json:
         for name, each in found.items():
@@ -104,8 +108,9 @@ def resume(access: Access, name: str, as_json: bool) -> int:
     """Post to an endpoint again that rests or wanted no more; what waits for it is due now."""
     settings = access.settings()
     _webhook(settings, name)
-    with closing(access.store(settings)) as store:
-        rested, sooner = store.run(acts.resume(name))
+    with closing(access.shards(settings)) as shards:
+        every = shards.everywhere(acts.resume(name))
+    rested, sooner = any(each for each, _ in every), sum(count for _, count in every)
     if as_json:
         put_json({"name": name, "rested": rested, "sooner": sooner})
     else:

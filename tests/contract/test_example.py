@@ -80,7 +80,8 @@ def test_every_key_is_in_it(section: str, key: str) -> None:
 
 
 def test_every_table_is_in_it() -> None:
-    known = {field.name for field in fields(Settings)} - {"redis_url", "signature", "path"}
+    other = {"redis_url", "shards", "shard", "signature", "path"}
+    known = {field.name for field in fields(Settings)} - other
 
     assert known | {"redis_url", "defaults"} == TABLE.keys()
 
@@ -144,6 +145,7 @@ def test_the_first_key_of_its_kind_is_explained() -> None:
 
 def test_what_it_suggests_is_understood() -> None:
     """The values in its comments, which are off by default."""
+    other_servers = {key: value for key, value in TABLE.items() if key != "redis_url"}
     found = parse(
         {
             **TABLE,
@@ -154,5 +156,14 @@ def test_what_it_suggests_is_understood() -> None:
     )
 
     assert found.weights(Stream.MARKETING) == (3.0, 1.0)
-    for said in ('["200/10m"]', '["1000/1h"]', '["1/60s", "10/day"]', "{ chuangrui = 3"):
+    several = parse({**other_servers, "redis_urls": ["redis://one/0", "redis://two/0"]})
+
+    assert len(several.cells) == 2
+    for said in (
+        'redis_urls = ["redis://one/0", "redis://two/0"]',
+        '["200/10m"]',
+        '["1000/1h"]',
+        '["1/60s", "10/day"]',
+        "{ chuangrui = 3",
+    ):
         assert said in TEXT

@@ -38,6 +38,9 @@ RECORDS = st.builds(
     slot=TIMES,
     avoid=st.lists(TEXTS, max_size=3),
     trail=st.lists(st.tuples(TIMES, TEXTS, TEXTS, TEXTS).map(list), max_size=4),
+    trace=TEXTS,
+    alias=TEXTS,
+    sign=TEXTS,
 )
 
 

@@ -113,7 +113,7 @@ def client(connect: Connect, redis_url: str, table: Settings) -> Either:
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the settings of the machine out."""
-    for name in ("XINSHI_CONFIG", "XINSHI_REDIS_URL"):
+    for name in ("XINSHI_CONFIG", "XINSHI_REDIS_URL", "XINSHI_REDIS_URLS", "XINSHI_SHARD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

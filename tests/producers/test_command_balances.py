@@ -304,3 +304,23 @@ def test_stored_needs_none_of_the_workers_packages(redis_url: str, tmp_path: Pat
 
     assert (said.returncode, said.stderr) == (0, "")
     assert "nothing is stored" in said.stdout
+
+
+def test_doctor_probes_credentials_where_it_is_told_to(
+    bare: Xinshi, sandbox: str, tmp_path: Path, redis_url: str
+) -> None:
+    path = tmp_path / "xinshi.toml"
+    text = example_config(sandbox, redis_url)
+    path.write_text(text.replace('pwd = "sandbox-pwd"', 'pwd = "wrong"', 1), "utf-8")
+
+    ran = bare("doctor", "--probe", "--json")
+
+    checks = {each["check"]: each for each in ran.lines[0]["checks"]}
+    told = {name: each for name, each in checks.items() if name.startswith("credentials ")}
+    verdicts = {name.split()[1]: each["verdict"] for name, each in told.items()}
+    assert verdicts == {
+        **dict.fromkeys(("tencent", "largesms", "chuangxin", "zhenzi"), "ok"),
+        "chuangrui": "error",
+    }
+    assert told["credentials zhenzi"]["found"].startswith("the vendor knows us; it has 1000")
+    assert not [secret for secret in (*SECRETS, '"wrong"') if secret in ran.out]

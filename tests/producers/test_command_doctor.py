@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -482,3 +483,94 @@ def test_a_queue_that_no_worker_serves_is_an_error(xinshi: Xinshi, store: Store)
     assert checks["queue sms.marketing"]["verdict"] == "error"
     assert checks["queue sms.marketing"]["advice"] == "start one with -Q sms.marketing"
     assert "queue sms.marketing" not in unsure, "who does not say what it serves may serve it"
+
+
+def test_an_account_that_anybody_may_call_back_is_warned_of(
+    bare: Xinshi, tmp_path: Path, redis_url: str
+) -> None:
+    account = 'adapter = "zhenzi"\napp_id = "a"\napp_secret = "b"\n'
+    (tmp_path / "xinshi.toml").write_text(
+        f'redis_url = "{redis_url}"\n'
+        f"[vendors.open]\n{account}"
+        f'[vendors.token]\n{account}callback_token = "t"\n'
+        f'[vendors.fenced]\n{account}callback_addresses = "203.0.113.0/24"\n',
+        "utf-8",
+    )
+
+    checks = found(bare("doctor", "--json"))
+
+    assert {name for name in checks if name.startswith("callback ")} == {"callback open"}
+    assert checks["callback open"]["verdict"] == "warning"
+    assert "[vendors.open]" in checks["callback open"]["advice"]
+
+
+def test_a_file_that_others_may_change_is_warned_of(xinshi: Xinshi, config: Path) -> None:
+    config.chmod(0o620)
+
+    check = found(xinshi("doctor", "--json"))["file mode"]
+
+    assert (check["verdict"], check["advice"]) == ("warning", f"chmod go-w {config}")
+
+
+@pytest.mark.parametrize(
+    ("now", "ahead", "verdict", "said"),
+    [
+        ("2026-11-20T21:00:00+08:00", 0.01, "ok", "2026-11-20 in Asia/Shanghai, for another 3.0 h"),
+        ("2026-11-20T23:59:59.9+08:00", -0.2, "ok", "2026-11-21"),  # a moment, and it is over
+        ("2026-11-21T00:01:00+08:00", 120, "warning", "2026-11-20"),
+        ("2026-11-20T23:59:00+08:00", -120, "warning", "2026-11-21"),
+        ("2026-11-20T12:00:00+08:00", 120, "ok", "2026-11-20"),
+        ("2026-11-20T12:00:00+09:00", 0, "error", "+0900"),
+    ],
+)
+def test_the_day_in_shanghai_is_compared(now: str, ahead: float, verdict: str, said: str) -> None:
+    check = server.day(datetime.fromisoformat(now), ahead)
+
+    assert check.verdict == verdict
+    assert said in check.found
+    assert bool(check.advice) == (verdict != "ok")
+
+
+def test_a_slice_that_outlives_the_visibility_is_warned_of(xinshi: Xinshi, config: Path) -> None:
+    plain = found(xinshi("doctor", "--json"))["visibility"]
+    config.write_text(f'{config.read_text("utf-8")}\n[worker]\nslice = "90s"\n', "utf-8")
+
+    ran = xinshi("doctor", "--json")
+
+    check = found(ran)["visibility"]
+    assert (plain["verdict"], check["verdict"], ran.code) == ("ok", "warning", 0)
+    assert check["found"] == "a task comes again after 120 s, a pump runs 90 s"
+
+
+def test_tasks_that_nobody_brings_back_are_warned_of(xinshi: Xinshi, raw: redis.Redis) -> None:
+    raw.zadd(jobs.UNACKED, {"fresh": time.time(), "hidden": time.time() - 100})
+    fresh = found(xinshi("doctor", "--json"))["tasks"]
+    raw.zadd(jobs.UNACKED, {"forgotten": time.time() - 600})
+
+    check = found(xinshi("doctor", "--json"))["tasks"]
+
+    assert (fresh["verdict"], fresh["found"]) == ("ok", "2 taken, not begun")
+    assert check["verdict"] == "warning"
+    assert check["found"] == "3 taken, not begun, 1 of them for more than 3 min"
+
+
+def test_vendors_are_asked_only_where_that_is_wanted(
+    bare: Xinshi, tmp_path: Path, redis_url: str
+) -> None:
+    (tmp_path / "xinshi.toml").write_text(
+        f'redis_url = "{redis_url}"\n'
+        '[vendors.z]\nadapter = "zhenzi"\napp_id = "a"\napp_secret = "hidden"\n'
+        f'base_url = "http://127.0.0.1:{free_port()}"\n'
+        '[vendors.f]\nadapter = "largesms"\nappcode = "hidden"\n',
+        "utf-8",
+    )
+
+    plain, probed = bare("doctor", "--json"), bare("doctor", "--json", "--probe")
+
+    assert not [name for name in found(plain) if name.startswith("credentials")]
+    checks = found(probed)
+    assert (probed.code, checks["credentials z"]["verdict"]) == (1, "error")
+    assert checks["credentials z"]["found"] == "no connection"
+    assert "allows this machine" in checks["credentials z"]["advice"]
+    assert checks["credentials f"]["verdict"] == "ok"
+    assert "hidden" not in probed.out

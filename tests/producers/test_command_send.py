@@ -11,10 +11,12 @@ import pytest
 import redis
 
 from producers.commands.deliveries import Delivery, wait
-from worker.contract import record
+from worker.contract import keys, record
+from worker.contract.privacy import PLAIN
+from worker.contract.settings import Settings
 from worker.contract.status import Status
-from worker.store.client import Store
 from worker.store.embedded import free_port
+from worker.store.shards import Shards
 
 Xinshi = Callable[..., Any]
 Find = Callable[[str], record.Record]
@@ -55,7 +57,7 @@ def test_every_option_reaches_the_message(xinshi: Xinshi, raw: redis.Redis, find
     assert stored.expires - stored.due == 90_000
     assert (content.template, content.signature) == ("otp", "别家")
     assert content.params == {"code": "123456", "minutes": "5"}
-    assert raw.get("xinshi:once:k") is not None
+    assert raw.exists(keys.ONCE + PLAIN.once("k"))
 
 
 def test_a_validity_may_be_plain_seconds(xinshi: Xinshi, find: Find) -> None:
@@ -71,10 +73,10 @@ def test_a_key_is_each_numbers_own(xinshi: Xinshi, raw: redis.Redis) -> None:
     first, again = xinshi(*args, "--json"), xinshi(*args, "--json")
 
     assert first.lines == again.lines
-    assert sorted(raw.scan_iter("xinshi:once:*")) == [
-        b"xinshi:once:k:+8613800138000",
-        b"xinshi:once:k:+8613900139000",
-    ]
+    assert {*raw.scan_iter(f"{keys.ONCE}*")} == {
+        (keys.ONCE + PLAIN.once(f"k:{number}")).encode()
+        for number in ("+8613800138000", "+8613900139000")
+    }
 
 
 def test_of_several_numbers_the_good_ones_are_stored(xinshi: Xinshi, raw: redis.Redis) -> None:
@@ -214,9 +216,9 @@ def test_waiting_looks_less_and_less_often_and_stands_an_outage() -> None:
         naps.append(seconds)
         now[0] += seconds
 
-    store = Store(f"redis://127.0.0.1:{free_port()}/0", timeout=0.2)
+    shards = Shards(Settings(redis_url=f"redis://127.0.0.1:{free_port()}/0"), timeout=0.2)
     delivery = Delivery(1, "****", id="an-id", status=Status.ACCEPTED)
-    wait(store, [delivery], 5.0, clock=lambda: now[0], sleep=sleep)
+    wait(shards, [delivery], 5.0, clock=lambda: now[0], sleep=sleep)
 
     assert delivery.status is Status.ACCEPTED
     assert sum(naps) == pytest.approx(5.0)

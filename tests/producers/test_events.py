@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, closing, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from worker.contract.settings import Settings, parse
 from worker.store.client import Store
 from worker.store.embedded import Server, free_port
 from worker.store.feed import emit
+from worker.store.shards import Shards
 
 PATIENCE = 60.0  # seconds; reached only by what fails
 GROUP = keys.EVENTS, "app"
@@ -168,7 +169,8 @@ def test_what_a_killed_process_held_comes_to_another_one(
 
     heir = Listening("app", types=None, start="oldest", wait=1.0, timeout=10.0, idle=0.1)
 
-    assert [each.id for each in follow(store, heir)] == told[1:]
+    with closing(Shards(parse({"redis_url": redis_url}))) as shards:
+        assert [each.id for each in follow(shards, [heir])] == told[1:]
 
 
 async def test_it_outlives_a_server_that_restarts(connect: Any, tmp_path: Path) -> None:
@@ -209,6 +211,10 @@ class Dying:
 
     def __init__(self, answers: int) -> None:
         self.left = answers
+        self.all = [self]
+
+    def naming(self, place: int) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def command(self, *words: str | bytes | int) -> Sequence[object]:
         self.left -= 1
@@ -222,7 +228,7 @@ def test_a_server_that_is_away_when_the_wait_is_over_is_an_error() -> None:
     begun = time.monotonic()
 
     with pytest.raises(StoreError):
-        list(follow(cast(Store, Dying(answers=4)), listening))
+        list(follow(cast(Shards, Dying(answers=4)), [listening]))
 
     assert time.monotonic() - begun >= 0.3
 

@@ -99,6 +99,7 @@ async def test_an_accepted_message_reads_the_same(anyone: Any) -> None:
         "segments": 1,
         "attempts": 0,
         "waits": 0,
+        "text_kept": True,
         "tag": "login",
         "send_at": None,
     }

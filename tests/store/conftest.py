@@ -19,6 +19,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as budget
 
 from worker.contract import jobs, keys, record
+from worker.contract.privacy import PLAIN
 from worker.contract.record import Record
 from worker.contract.status import Status, Stream
 from worker.policy import PROVEN as PROVEN  # noqa: PLC0414 - tests take both from here
@@ -30,6 +31,7 @@ from worker.store.client import AsyncStore, Store
 
 T = TypeVar("T")
 NUMBER = "+8613800138000"
+ALIAS = PLAIN.number(NUMBER)  #: what stands for it in names of keys
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 BEIJING = 8 * HOUR
 PATIENCE = 60.0  # seconds; reached only by what fails
@@ -78,9 +80,9 @@ def pack(*accounts: dict[str, object], evade: bool = False, **plan: object) -> b
         "accounts": accounts,
         "evade": evade,
         "caps": caps,
-        "brands": {},
         "quiet": False,
         "suppress": False,
+        "shards": False,
     }
     assert plan.keys() <= plain.keys()
     return msgspec.msgpack.encode(plain | plan)
@@ -166,7 +168,8 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
       step[1], step[5] = step[1] - ms, step[5] and step[5] - ms
     end
     redis.call('SET', key, cmsgpack.pack(record), 'KEEPTTL')
-  elseif string.find(name, '^open:') or name == 'waiting' or name == 'unknown' or name == 'dead' then
+  elseif string.find(name, '^open:') or name == 'waiting' or name == 'unknown' or name == 'dead'
+    or name == 'outlived' then
     for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do
       redis.call('ZINCRBY', key, -ms, id)
     end
@@ -182,6 +185,16 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
       if redis.call('HEXISTS', key, each) == 1 then
         redis.call('HINCRBY', key, each, -ms)
       end
+    end
+  elseif string.find(name, '^prompt:') then
+    local counts, life = redis.call('HGETALL', key), redis.call('PTTL', key)
+    redis.call('DEL', key)
+    for at = 1, #counts, 2 do
+      local what, span = string.match(counts[at], '^(%a+:)(%d+)$')
+      redis.call('HSET', key, what .. span - math.floor(ms / 300000), counts[at + 1])
+    end
+    if life > 0 then
+      redis.call('PEXPIRE', key, life)
     end
   elseif string.find(name, '^polled:') then
     redis.call('DECRBY', key, ms)
@@ -219,6 +232,19 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
   end
 end
 """
+
+
+def report_as(raw: Any, *, taken: int = 100, usual: float = 0.97, **shares: float) -> None:
+    """Let accounts have these shares of prompt reports of late, and the usual one all day before.
+
+    A report is prompt within ten minutes. That five of them may end meanwhile makes no difference.
+    """
+    seconds, _ = raw.time()
+    newest = (int(seconds) - 600) // 300
+    for name, share in shares.items():
+        for place, each in enumerate([share] * 6 + [usual] * 30):
+            raw.hset(f"{keys.PROMPT}{name}", f"taken:{newest - place}", taken)
+            raw.hset(f"{keys.PROMPT}{name}", f"prompt:{newest - place}", int(taken * each))
 
 
 @dataclass
@@ -325,13 +351,13 @@ class Lab:
 
     def memory(self, name: str = "a", to: str = NUMBER) -> list[int]:
         """The times that one number's memory holds: blocked until, then the messages taken."""
-        packed = self.raw.get(f"{keys.NUMBER}{name}:{to[-11:]}") or b""
+        packed = self.raw.get(f"{keys.NUMBER}{name}:{PLAIN.number(to)}") or b""
         return [int.from_bytes(packed[at : at + 6], "big") for at in range(0, len(packed), 6)]
 
     def remember(self, times: Iterable[int], name: str = "a", to: str = NUMBER) -> None:
         """Write one number's memory."""
         packed = b"".join(each.to_bytes(6, "big") for each in times)
-        self.raw.set(f"{keys.NUMBER}{name}:{to[-11:]}", packed)
+        self.raw.set(f"{keys.NUMBER}{name}:{PLAIN.number(to)}", packed)
 
     def rewrite(self, message_id: str, **fields: object) -> None:
         """Change fields of a stored record."""

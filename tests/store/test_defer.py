@@ -5,6 +5,7 @@ import pytest
 from worker.contract import keys
 
 from .conftest import (
+    ALIAS,
     DAY,
     HOUR,
     MINUTE,
@@ -85,7 +86,7 @@ def test_only_its_own_slot_is_given_back(lab: Lab) -> None:
     lab.defer(deferred(ids[1], windows=windows))
 
     assert lab.memory() == [0, slots[0], slots[2]]
-    left = lab.raw.pttl(f"{keys.NUMBER}a:13800138000")
+    left = lab.raw.pttl(f"{keys.NUMBER}a:{ALIAS}")
     assert left == pytest.approx(slots[2] + MINUTE - lab.now(), abs=1000)
 
 
@@ -99,7 +100,7 @@ def test_a_learned_block_lasts_as_long_as_the_vendor_says(lab: Lab) -> None:
     blocked = lab.memory()
     assert blocked == [pytest.approx(lab.now() + 30 * MINUTE, abs=2000)]
     assert (found.status, found.due) == ("scheduled", blocked[0])
-    assert lab.raw.pttl(f"{keys.NUMBER}a:13800138000") == pytest.approx(30 * MINUTE, abs=2000)
+    assert lab.raw.pttl(f"{keys.NUMBER}a:{ALIAS}") == pytest.approx(30 * MINUTE, abs=2000)
 
 
 def test_a_block_for_the_day_ends_at_midnight_in_shanghai(lab: Lab) -> None:

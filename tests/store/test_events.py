@@ -7,6 +7,7 @@ import pytest
 
 from worker.contract import keys
 from worker.contract.happenings import Event, unpack
+from worker.contract.privacy import PLAIN
 from worker.contract.recipient import mask
 from worker.contract.status import Status
 from worker.contract.suppression import OptOut
@@ -176,7 +177,7 @@ def test_a_lost_answer_that_is_adopted_at_its_look_is_told(lab: Lab) -> None:
     take_in(lab, report())
     other = attempt(lab)
     lab.settle(settled(other, status="unknown"))
-    lab.raw.hset(f"{keys.EARLY}a:{DIGITS}", "v1", _kept(lab))
+    lab.raw.hset(f"{keys.EARLY}a:{PLAIN.number(DIGITS)}", "v1", _kept(lab))
     lab.raw.zadd(keys.UNKNOWN, {other: 0})
 
     assert lab.run(care.unknowns(50, 90.0)).messages == []

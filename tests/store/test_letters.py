@@ -72,12 +72,14 @@ def test_a_page_drops_letters_whose_record_is_gone(lab: Lab) -> None:
 
 def test_a_replay_says_the_same_as_a_new_message(lab: Lab) -> None:
     message_id = dead_letter(lab, tag="parcel", pin="a")
-    rings = lab.rings()
+    rings, before = lab.rings(), lab.record(message_id)
 
     assert replay(lab, message_id, "new")
 
     old, new = lab.record(message_id), lab.record("new")
-    assert (new.to, new.content, new.tag, new.pin) == (old.to, old.content, old.tag, old.pin)
+    assert (new.to, new.content, new.alias) == (old.to, before.content, old.alias)
+    assert (new.tag, new.pin, new.sign) == (old.tag, old.pin, old.sign)
+    assert old.content == "", "who replays it has no more use for it"
     assert (new.status, new.attempt, new.expires) == ("accepted", 0, new.created + MINUTE)
     assert trail(old)[-1][1:4] == ["replayed", "", "as new"]
     assert trail(new)[0][1:4] == ["accepted", "", f"replay of {message_id}"]

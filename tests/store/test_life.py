@@ -144,10 +144,12 @@ class Life(RuleBasedStateMachine):
         message_id = data.draw(st.sampled_from(sorted(self.model.messages)))
         message = self.model.messages[message_id]
         could = message.status in WAITING
-        if could:
-            message.status = Status.CANCELLED
+        if could:  # what may have been taken before is taken back too, but not called cancelled
+            message.status = Status.UNKNOWN if message.doubt else Status.CANCELLED
+            if message.doubt:
+                message.expires = min(message.expires, self.model.now)
 
-        assert self.lab.cancel(message_id) == (could, message.status)
+        assert self.lab.cancel(message_id) == (could and not message.doubt, message.status)
 
     # ---- the pump
 

@@ -5,6 +5,7 @@ import pytest
 from worker.contract import keys
 
 from .conftest import (
+    ALIAS,
     BEIJING,
     DAY,
     HOUR,
@@ -140,8 +141,8 @@ def test_the_memory_of_a_number_stays_small_and_ends_with_its_windows(lab: Lab) 
         assert lab.claimed(rules) == [message_id]
         lab.settle(settled(message_id, windows=pack_windows((3, MINUTE), (2, 1000))))
         size, left = (
-            lab.raw.strlen(f"{keys.NUMBER}a:13800138000"),
-            lab.raw.pttl(f"{keys.NUMBER}a:13800138000"),
+            lab.raw.strlen(f"{keys.NUMBER}a:{ALIAS}"),
+            lab.raw.pttl(f"{keys.NUMBER}a:{ALIAS}"),
         )
         assert size <= 3 * 6 + 6
         assert left == pytest.approx(MINUTE, abs=2000)
@@ -156,7 +157,7 @@ def test_the_memory_of_a_day_ends_at_midnight(lab: Lab) -> None:
 
     lab.claim(account(windows=[[15, 0]]))
 
-    ends = lab.now() + lab.raw.pttl(f"{keys.NUMBER}a:13800138000")
+    ends = lab.now() + lab.raw.pttl(f"{keys.NUMBER}a:{ALIAS}")
     assert ends == pytest.approx(midnight(lab.now()), abs=2000)
 
 

@@ -14,10 +14,10 @@ from worker.contract.status import FINAL, FOLLOWS, Status
 from worker.store import arrivals, care
 from worker.store.arrivals import Report
 
-from .conftest import DAY, MINUTE, NUMBER, Lab, account, deferred, settled, trail
+from .conftest import ALIAS, DAY, MINUTE, NUMBER, Lab, account, deferred, settled, trail
 
 MEMORY = 72 * 3600.0
-EARLY = f"{keys.EARLY}a:{NUMBER[3:]}"
+EARLY = f"{keys.EARLY}a:{ALIAS}"
 
 
 def report(vendor_id: str = "v1", status: str = "delivered", **more: Any) -> Report:
@@ -220,7 +220,7 @@ def test_reports_that_nobody_asks_for_do_not_pile_up(lab: Lab) -> None:
         take_in(lab, report(f"v{place}"))
     old = lab.run(arrivals.report([report("v9")], memory=-1.0))
 
-    assert old == [("early", "", None)]
+    assert old == [("early", "", None, "")]
     assert lab.raw.hlen(EARLY) <= 1
 
 

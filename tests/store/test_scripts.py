@@ -38,8 +38,10 @@ def header(text: str) -> str:
 
 
 def uses(name: str) -> list[str]:
+    """The parts of a file, each behind those that it uses itself."""
     found = re.search(r"^-- uses: (.+)$", LUA[name], re.MULTILINE)
-    return found[1].split() if found else []
+    named = found[1].split() if found else []
+    return [each for part in named for each in (*uses(f"_{part}"), part)]
 
 
 def test_there_are_scripts() -> None:
@@ -153,7 +155,7 @@ def test_every_status_a_script_sets_exists() -> None:
 
 
 def test_a_resend_has_the_same_words_in_the_policy() -> None:
-    source = scripts.load("find").source + LUA["_record"]
+    source = LUA["_trail"]
 
     assert f"local RESENT = '{policy.RESENT}'" in source
     assert f"local PROVEN = '{policy.PROVEN}'" in source
@@ -179,4 +181,5 @@ def test_accept_writes_as_many_fields_as_a_record_has() -> None:
 
     assert written is not None
     flat = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", re.sub(r"\[[^\[\]]*\]", "", written[1]))
-    assert len([each for each in flat.split(",") if each.strip()]) == len(Record.__struct_fields__)
+    written_fields = [each for each in flat.split(",") if each.strip()]
+    assert len(written_fields) == len(Record.__struct_fields__)

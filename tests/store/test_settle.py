@@ -6,6 +6,7 @@ from worker.contract import keys
 from worker.contract.status import FINAL, FOLLOWS, Status
 
 from .conftest import (
+    ALIAS,
     DAY,
     HOUR,
     MINUTE,
@@ -23,7 +24,7 @@ RULES = account(windows=[ONE_A_MINUTE])
 
 
 def index(vendor_id: str, name: str = "a") -> str:
-    return f"{keys.VENDOR_ID}{name}:{vendor_id}:13800138000"
+    return f"{keys.VENDOR_ID}{name}:{vendor_id}:{ALIAS}"
 
 
 def test_a_taken_message_is_submitted_and_its_attempt_closed(lab: Lab) -> None:
@@ -56,7 +57,7 @@ def test_messages_of_one_call_share_a_vendors_id_and_are_told_apart_by_number(la
 
     lab.settle(*(settled(each, vendor_message_id="batch") for each in ids))
 
-    found = {lab.raw.get(f"{keys.VENDOR_ID}a:batch:{lab.record(each).to[-11:]}") for each in ids}
+    found = {lab.raw.get(f"{keys.VENDOR_ID}a:batch:{lab.record(each).alias}") for each in ids}
     assert found == {each.encode() for each in ids}
 
 

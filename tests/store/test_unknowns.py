@@ -233,7 +233,7 @@ def test_a_late_answer_wins_over_the_second_submit(lab: Lab, how: str, status: s
     assert lab.claimed(*BOTH) == []
     found = lab.record(message_id)
     assert (found.status, found.account, found.attempt) == (status, "a", 1)
-    assert lab.raw.get(f"{keys.VENDOR_ID}a:v1:{found.to[-11:]}").decode() == message_id
+    assert lab.raw.get(f"{keys.VENDOR_ID}a:v1:{found.alias}").decode() == message_id
     lab.check()
 
 
@@ -379,3 +379,25 @@ def test_a_message_cancelled_before_its_resend_is_unknown_and_never_sent(lab: La
 
     assert (done, status) == (False, Status.UNKNOWN)
     assert lab.claim().messages == []
+
+
+def test_what_was_taken_back_leaves_no_more_though_it_was_proved_untaken(lab: Lab) -> None:
+    message_id = lab.unknown()
+    lab.resend(message_id, "any", 1)
+    assert lab.cancel(message_id) == (False, Status.UNKNOWN)
+
+    assert lab.resend(message_id, "proven", 1) == "expired"
+
+    assert lab.claimed() == []
+    assert lab.record(message_id).status is Status.EXPIRED
+
+
+def test_what_stays_unknown_is_still_looked_at(lab: Lab) -> None:
+    message_id = lab.unknown()
+    lab.resend(message_id, "any", 1)
+    lab.cancel(message_id)
+
+    lab.defer(deferred(message_id))  # a late answer, about the second of two submits
+
+    assert lab.record(message_id).status is Status.UNKNOWN
+    assert lab.raw.zscore(keys.UNKNOWN, message_id) is not None

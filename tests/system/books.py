@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from worker.contract import keys
+from worker.contract.privacy import PLAIN
 from worker.contract.record import Record, steps
 from worker.contract.status import Status
 from worker.policy import RESENT
@@ -138,7 +139,7 @@ class Books:
 
     def _goes_on(self, each: str, record: Record) -> bool:
         """Return whether a message is on its way, or a report of it is kept."""
-        kept = f"{keys.EARLY}{self.accounts[each]}:{each}"
+        kept = f"{keys.EARLY}{self.accounts[each]}:{PLAIN.number(each)}"
         return not _rests(record) or bool(self.stack.store.redis.exists(kept))
 
     def lost(self, cut_off: int = 0) -> dict[str, Record]:

@@ -7,6 +7,7 @@ what it asked for does not go on, or what it waits for does not come.
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -36,10 +37,11 @@ class Proxy:
     ``hold_requests(word)``: a connection on which the word is asked is deaf from then on: the
     server never hears it. ``hold_answers(word)``: it hears it, and its answer does not come back.
     ``pause()``: nothing flows in either direction until ``resume()``, or ``cut()`` drops it.
+    ``tls``: clients speak TLS to it, and it speaks plain to the target.
     """
 
-    def __init__(self, target: int, *, port: int = 0) -> None:
-        self.target, self.port = target, port
+    def __init__(self, target: int, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.target, self.port, self._tls = target, port, tls
         self.held = 0  #: connections that stopped at the word
         self._word, self._answers = b"", False
         self._links: set[_Link] = set()
@@ -83,7 +85,9 @@ class Proxy:
         return self
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=self._tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     def __exit__(

@@ -8,7 +8,7 @@ import msgspec
 
 from worker import limits, vendors
 from worker.contract import settings as reading
-from worker.contract.record import Record
+from worker.contract.record import Content, Record, sign
 from worker.contract.settings import Settings, Timeouts
 from worker.contract.status import Status, Stream
 from worker.store import acts
@@ -115,7 +115,9 @@ class Post:
             "due": 0,
             "validity": 600_000,
         }
-        entry = Entry(**(plain | fields))
+        plain |= fields
+        said = msgspec.json.decode(plain["content"], type=Content)
+        entry = Entry(**plain, sign=sign(said, said.text))
         await self.store.run(acts.accept([entry], retention=600, idempotency=600))
         await self.claim(Stream(entry.stream))
         return entry.id

@@ -19,7 +19,7 @@ import redis
 
 from worker.contract import settings as reading
 from worker.contract.keys import ready
-from worker.contract.record import Content, Record
+from worker.contract.record import Content, Record, sign
 from worker.contract.segments import length, signed
 from worker.contract.settings import Settings, Timeouts
 from worker.contract.status import Status, Stream
@@ -214,6 +214,7 @@ class World:
                     tag="",
                     due=0,
                     validity=600_000,
+                    sign=sign(kept, said),
                 )
             )
         self._made += count

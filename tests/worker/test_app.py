@@ -24,7 +24,7 @@ app.loader.import_default_modules()
 conf = {key: app.conf[key] for key in sys.argv[1].split(",")}
 conf["task_queues"] = [each.name for each in app.conf.task_queues]
 conf["tasks"] = {name: [task.acks_late, task.ignore_result] for name, task in app.tasks.items()}
-conf["broker"] = {url: shell._broker(url) for url in sys.argv[2:]}
+conf["broker"] = {url: shell._broker(url).url for url in sys.argv[2:]}
 conf["scheduler"] = app.conf.beat_scheduler.__name__
 print(json.dumps(conf))
 """
@@ -46,10 +46,12 @@ KEYS = [
 URLS = {
     "redis://:p%40w@h:1/3": "redis://:p%40w@h:1/3",
     "redis://h:1?db=4&protocol=3": "redis://h:1/4",
-    "rediss://h:1/0": "rediss://h:1/0?ssl_cert_reqs=required",
-    "rediss://h:1/0?ssl_cert_reqs=none": "rediss://h:1/0?ssl_cert_reqs=none",
+    "rediss://h:1/0?ssl_ca_certs=/ca.pem": "rediss://h:1/0",
     "unix:///run/redis.sock": "redis+socket:///run/redis.sock?virtual_host=0",
     "unix://:pw@/run/redis.sock?db=2": "redis+socket://:pw@/run/redis.sock?virtual_host=2",
+    "sentinel://u:p%40w@h:1,[::1]/main/3?sentinel_password=s": (
+        "sentinel://u:p%40w@h:1/3;sentinel://u:p%40w@[::1]:26379/3"
+    ),
 }
 
 

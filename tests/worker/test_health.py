@@ -98,3 +98,18 @@ def test_an_account_that_is_still_ill_loses_again(found: Health) -> None:
     told(found, "a", 10, now=60, failed=1)
 
     assert found.factor("a", 60) < 0.3
+
+
+def test_what_reports_leave_multiplies_with_the_rest(found: Health) -> None:
+    found.weigh({"a": 0.5, "b": 0.05})
+    told(found, "a", 12, failed=1)
+    own = found.factor("a", 0) / 0.5
+
+    assert 0.3 < own < 1
+    assert [found.factor(each, 0) for each in "bc"] == [0.05, 1]
+
+    told(found, "b", 200, failed=1)
+    assert found.factor("b", 0) == 0.05, "never nothing"
+
+    found.weigh({})
+    assert found.factor("a", 0) == pytest.approx(own)

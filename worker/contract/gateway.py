@@ -1,5 +1,6 @@
 """The settings of the HTTP gateway: where it listens, who may call it, what it takes."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from worker.contract.templates import signature
 Network = IPv4Network | IPv6Network
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_HASH = "sha256$"
+_HASHED = re.compile(r"sha256\$[0-9a-f]{64}")
 _SECRET = re.compile(r"[\x21-\x7e]+")
 _PORTS = 65536
 _LEAST = 16  # characters of an operator's key: it signs sessions, and people log in with it
@@ -31,11 +34,19 @@ class ApiKey:
     """One web app that may call the gateway, or one person who may look after it."""
 
     name: str
-    key: str = field(repr=False)
+    key: str = field(default="", repr=False)  #: "" where the settings have only its hash
+    key_hash: str = field(default="", repr=False)  #: "sha256$" and the digest in hexadecimal
     role: Role = Role.APP
     streams: frozenset[Stream] = frozenset(Stream)  #: those it may send on
     signatures: frozenset[str] | None = None  #: those it may send under; None: any
     per_second: float | None = None  #: messages and other requests, in each gateway process
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the key: a long random one needs no slower hash."""
+        if self.key_hash:
+            return bytes.fromhex(self.key_hash.removeprefix(_HASH))
+        return digest_of(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,21 +102,20 @@ def _api_keys(table: Table) -> dict[str, ApiKey]:
             )
         given = value if isinstance(value, dict) else {"key": value}
         one = _api_key(name, Table(given, f"{path}.{name}"))
-        if any(one.key == other.key for other in found.values()):
+        if any(one.digest == other.digest for other in found.values()):
             raise SettingsError(f"{path}.{name}", "is the same key as another one's")
         found[name] = one
     return found
 
 
 def _api_key(name: str, table: Table) -> ApiKey:
-    secret = table.text("key", "")
-    if not _SECRET.fullmatch(secret):
-        raise SettingsError(table.key("key"), "must be printable ASCII without spaces, not empty")
+    secret, hashed = _secret(table)
     role = _role(table, secret)
     brands, rule = table.texts("signatures"), table.key("signatures")
     found = ApiKey(
         name=name,
         key=secret,
+        key_hash=hashed,
         role=role,
         streams=_streams(table),
         signatures=None
@@ -117,12 +127,39 @@ def _api_key(name: str, table: Table) -> ApiKey:
     return found
 
 
+def digest_of(key: str) -> bytes:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()
+
+
+def hash_of(key: str) -> str:
+    """Return the ``key_hash`` of an API key."""
+    return f"{_HASH}{digest_of(key).hex()}"
+
+
+def _secret(table: Table) -> tuple[str, str]:
+    """Return a key or its hash, the other one is ""."""
+    secret, hashed = table.text("key", ""), table.text("key_hash", "")
+    if hashed:
+        if secret:
+            raise SettingsError(table.key("key_hash"), "give either key or key_hash")
+        if not _HASHED.fullmatch(hashed):
+            rule = "must be as xinshi keys api prints it: sha256$ and 64 hexadecimal digits"
+            raise SettingsError(table.key("key_hash"), rule)
+        return "", hashed
+    if not _SECRET.fullmatch(secret):
+        raise SettingsError(table.key("key"), "must be printable ASCII without spaces, not empty")
+    return secret, ""
+
+
 def _role(table: Table, secret: str) -> Role:
     try:
         role = Role(table.text("role", Role.APP))
     except ValueError as error:
         raise SettingsError(table.key("role"), f"must be one of {', '.join(Role)}") from error
     if role is Role.OPERATOR:
+        if not secret:
+            rule = "an operator's key itself is needed: it signs the console's sessions"
+            raise SettingsError(table.key("key_hash"), rule)
         if len(secret) < _LEAST:
             rule = f"an operator's key has at least {_LEAST} characters"
             raise SettingsError(table.key("key"), rule)

@@ -51,7 +51,7 @@ def parse(table: Table) -> EventsSettings:
 class Event(msgspec.Struct, frozen=True):
     """Something that happened. What ``data`` holds depends on ``type``: see docs/events.md."""
 
-    id: str  #: its place in the order of all events, ``"<ms>-<n>"``
+    id: str  #: its place in the order of all events, ``"<ms>-<n>"``; and ``.shard`` of a later one
     type: str
     at: int  #: ms since 1970, by Redis's clock
     data: dict[str, object]
@@ -81,6 +81,11 @@ class _Step(msgspec.Struct, array_like=True):
     attempts: int
     segments: int
     vendor_message_id: str
+
+
+def place_of(event_id: str, shard: int) -> str:
+    """Return an event's id among those of all shards: the first one's stay as they are."""
+    return f"{event_id}.{shard}" if shard else event_id
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode

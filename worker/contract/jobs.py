@@ -21,9 +21,12 @@ class Task(StrEnum):
     BALANCES = "sms.balances"  #: what the accounts have left, and alarms about it
     INTAKE = "sms.intake"  #: what stands in the spool
     NOTIFY = "sms.notify"  #: webhooks: somebody works for each endpoint
+    SHARE = "sms.share"  #: the accounts' rates and slots among several shards
 
 
 TICKS = "sms.ticks"  #: the queue of beat's periodic tasks
+VISIBILITY = 120  #: seconds after which a task that a worker took and did not begin comes again
+UNACKED = "unacked_index"  #: kombu's sorted set of those: tag -> when it was taken, in seconds
 
 
 def queue(stream: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from worker.contract.segments import signature_in
 from worker.contract.status import Status, Stream
 
 
@@ -52,9 +53,21 @@ class Record(msgspec.Struct, array_like=True):
     trail: list[list[int | str]] | dict[str, str] = []
     #: the first step and the last ones, see ``steps``; an empty Lua table is a map
     counted: int = 0  #: when our own caps counted it, once for all its attempts
+    trace: str = ""  #: the traceparent of its send, where that was traced
+    alias: str = ""  #: what stands for its number in names of keys (worker.contract.privacy)
+    sign: str = ""  #: its signature for opt-outs, see ``sign``; it outlives the text
 
     def __repr__(self) -> str:
         return f"Record(status={self.status.value!r}, account={self.account!r})"
+
+
+def sign(content: Content, text: str) -> str:
+    """Return what opt-outs are told apart by: the message's own signature, or else 【 and that
+    with which its text, as it is rendered, begins."""
+    if content.signature:
+        return content.signature
+    inside = signature_in(text)
+    return f"【{inside}" if inside else ""
 
 
 KEPT = 24  #: steps that a trail holds

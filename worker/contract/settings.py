@@ -1,9 +1,11 @@
 """Settings: xinshi.toml and the environment, read once and handed down.
 
 The only module that reads the environment. ``XINSHI_CONFIG`` names the file, ``XINSHI_REDIS_URL``
-overrides ``redis_url``, and ``XINSHI_VENDORS__<ACCOUNT>__<KEY>`` overrides one setting of an
-account (secrets belong there), ``XINSHI_WEBHOOKS__<NAME>__<KEY>`` one of a webhook. Each of the
-last three may name a file that says it, with _FILE behind the name. ``XINSHI_HEARTBEAT`` overrides
+overrides ``redis_url``, ``XINSHI_REDIS_URLS`` ``redis_urls``, and
+``XINSHI_VENDORS__<ACCOUNT>__<KEY>`` overrides one setting of an account (secrets belong there),
+``XINSHI_WEBHOOKS__<NAME>__<KEY>`` one of a webhook, ``XINSHI_PRIVACY__<KEY>`` one of
+``[privacy]``. Each of these may name a file that says it, with _FILE behind the name.
+``XINSHI_SHARD`` says which of several servers a worker serves. ``XINSHI_HEARTBEAT`` overrides
 ``worker.heartbeat``, which each process needs for itself, and ``XINSHI_METRICS_LISTEN`` overrides
 ``metrics.listen``. An unknown key is an error that names it.
 """
@@ -11,7 +13,7 @@ last three may name a file that says it, with _FILE behind the name. ``XINSHI_HE
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,10 @@ from worker.contract import (
     alarms,
     gateway,
     happenings,
+    health,
     metrics,
+    privacy,
+    shards,
     streams,
     suppression,
     variables,
@@ -34,7 +39,10 @@ from worker.contract.durations import Window
 from worker.contract.errors import SettingsError
 from worker.contract.gateway import ApiKey, GatewaySettings
 from worker.contract.happenings import EventsSettings
+from worker.contract.health import HealthSettings
 from worker.contract.metrics import MetricsSettings
+from worker.contract.privacy import PrivacySettings
+from worker.contract.shards import Placing, Shard
 from worker.contract.status import Stream
 from worker.contract.streams import Resend, Route, StreamSettings
 from worker.contract.suppression import SuppressionSettings
@@ -51,8 +59,10 @@ __all__ = [
     "Durability",
     "EventsSettings",
     "GatewaySettings",
+    "HealthSettings",
     "Limits",
     "MetricsSettings",
+    "PrivacySettings",
     "Resend",
     "Route",
     "Settings",
@@ -69,9 +79,11 @@ __all__ = [
     "redis_from_environment",
 ]
 
-_REDIS = ("redis", "rediss", "unix")
+_REDIS = ("redis", "rediss", "unix", "sentinel")
 _ENVIRONMENT = {"XINSHI_VENDORS__": "vendors", "XINSHI_WEBHOOKS__": "webhooks"}
+_PRIVACY = "XINSHI_PRIVACY__"
 _REDIS_URL = "XINSHI_REDIS_URL"
+_HERE = "redis://127.0.0.1:6379/0"
 
 
 class Durability(StrEnum):
@@ -107,6 +119,8 @@ class StoreSettings:
     idempotency: float = 86400.0  #: seconds an idempotency key is remembered
     reports: float = 72 * 3600.0  #: seconds a vendor's id is remembered for its report
     durability: Durability = Durability.MEMORY
+    keep_texts: float | None = 0.0
+    #: seconds a text outlives its message's end, dead letters' apart; None: as long as the record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +135,9 @@ class WorkerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    redis_url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
+    redis_url: str = field(default=_HERE, repr=False)  #: of several, the first one's
+    shards: tuple[Shard, ...] = ()  #: ``redis_urls``, where there are several
+    shard: int | None = None  #: which of them a worker serves, where that was said
     vendors: Mapping[str, Account] = field(default_factory=dict)
     routes: Mapping[Stream, Route] = field(default_factory=dict)
     streams: Mapping[Stream, StreamSettings] = field(default_factory=streams.defaults)
@@ -131,13 +147,37 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     brake: Brake = field(default_factory=Brake)
     breaker: Breaker = field(default_factory=Breaker)
+    health: HealthSettings = field(default_factory=HealthSettings)
     suppression: SuppressionSettings = field(default_factory=SuppressionSettings)
     alarms: Alarms = field(default_factory=Alarms)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
     events: EventsSettings = field(default_factory=EventsSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     path: Path | None = None  #: the file read, if there was one
+
+    @property
+    def cells(self) -> tuple[Shard, ...]:
+        """Every server, the first of which has a part of its own: at least one."""
+        return self.shards or (Shard("0", self.redis_url),)
+
+    @property
+    def placing(self) -> Placing:
+        return Placing([each.name for each in self.cells])
+
+    def at(self, redis_url: str) -> "Settings":
+        """Return the same settings for one server."""
+        return replace(self, redis_url=redis_url, shards=(), shard=None)
+
+    def served(self) -> int:
+        """Return which server this worker serves; raise SettingsError where that was not said."""
+        if self.shard is None and len(self.cells) > 1:
+            names = ", ".join(each.name for each in self.cells)
+            raise SettingsError(
+                shards.SERVED, f"missing: which one of the shards {names} is served"
+            )
+        return self.shard or 0
 
     def route(self, stream: Stream) -> tuple[str, ...]:
         """Return the accounts of a stream, best first; without a route, every account."""
@@ -164,13 +204,29 @@ def load(
     found = _find(path, environment)
     table = _read(found) if found else {}
     _override(table, environment)
-    if url := redis_url or variables.value(environment, _REDIS_URL):
-        table["redis_url"] = url
+    _override_servers(table, redis_url, environment)
     if heartbeat := environment.get("XINSHI_HEARTBEAT"):
         mapping(table.setdefault("worker", {}), "worker")["heartbeat"] = heartbeat
     if (listen := environment.get("XINSHI_METRICS_LISTEN")) is not None:
         mapping(table.setdefault("metrics", {}), "metrics")["listen"] = listen
-    return parse(table, found)
+    settings = parse(table, found)
+    return replace(settings, shard=shards.served(environment.get(shards.SERVED), settings.shards))
+
+
+def _override_servers(
+    table: dict[str, Any], url: str | None, environment: Mapping[str, str]
+) -> None:
+    """Let one server, or several, stand in the place of what the file names."""
+    one = variables.value(environment, _REDIS_URL)
+    several = variables.value(environment, shards.VARIABLE)
+    if one and several and not url:
+        raise SettingsError(shards.VARIABLE, f"set this or {_REDIS_URL}, not both")
+    if url or one:
+        table.pop(shards.URLS, None)
+        table["redis_url"] = url or one
+    elif several:
+        table.pop("redis_url", None)
+        table[shards.URLS] = shards.split(several)
 
 
 def redis_from_environment() -> str | None:
@@ -218,6 +274,9 @@ def _override(table: dict[str, Any], environment: Mapping[str, str]) -> None:
             known = {existing.replace("-", "_"): existing for existing in tables}
             found = tables.setdefault(known.get(own, own), {})
             mapping(found, f"{section}.{own}")[key] = value
+    for name, value in variables.beginning(environment, _PRIVACY):
+        key = name.removeprefix(_PRIVACY).lower()
+        mapping(table.setdefault("privacy", {}), "privacy")[key] = value
 
 
 def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
@@ -229,7 +288,7 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
         for name, table in top.tables("vendors").items()
     }
     settings = Settings(
-        redis_url=address(top.text("redis_url", "redis://127.0.0.1:6379/0"), "redis_url", _REDIS),
+        **_servers(top),
         vendors=vendors,
         routes=streams.parse_routes(top.mapping("routes"), vendors),
         streams=streams.parse(top.tables("streams")),
@@ -238,9 +297,11 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
         store=_store(top.table("store")),
         brake=_brake(top.table("brake")),
         breaker=_breaker(top.table("breaker")),
+        health=health.parse(top.table("health")),
         suppression=suppression.parse(top.table("suppression")),
         alarms=alarms.parse(top.table("alarms")),
         worker=_worker(top.table("worker")),
+        privacy=privacy.parse(top.table("privacy")),
         events=happenings.parse(top.table("events")),
         metrics=metrics.parse(top.table("metrics")),
         gateway=gateway.parse(top.table("gateway")),
@@ -249,7 +310,27 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
     )
     defaults.close()
     top.close()
+    _check_concurrency(settings)
     return settings
+
+
+def _check_concurrency(settings: Settings) -> None:
+    """Refuse an account that would leave one of several shards without an attempt."""
+    many = len(settings.cells)
+    for name, account in settings.vendors.items():
+        if (account.limits.concurrency or many) < many:
+            rule = f"at least {many}: each shard needs one attempt"
+            raise SettingsError(f"vendors.{name}.limits.concurrency", rule)
+
+
+def _servers(top: Table) -> dict[str, Any]:
+    """Read the one server, or several."""
+    several = shards.parse(top.pop(shards.URLS), _REDIS)
+    url = top.text("redis_url", "" if several else _HERE)
+    if several and url:
+        raise SettingsError(shards.URLS, "set this or redis_url, not both")
+    one = several[0].url if several else address(url, "redis_url", _REDIS)
+    return {"redis_url": one, "shards": several}
 
 
 def _store(table: Table) -> StoreSettings:
@@ -261,8 +342,9 @@ def _store(table: Table) -> StoreSettings:
     except ValueError as error:
         key = table.key("durability")
         raise SettingsError(key, f"must be one of {', '.join(Durability)}") from error
+    keep = None if table.is_empty("keep_texts") else table.interval("keep_texts", 0.0)
     table.close()
-    return StoreSettings(**values, durability=durability)
+    return StoreSettings(**values, durability=durability, keep_texts=keep)
 
 
 def _brake(table: Table) -> Brake:

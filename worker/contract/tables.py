@@ -67,9 +67,13 @@ class Table:
         except ValueError as error:
             raise SettingsError(self.key(name), str(error)) from error
 
+    def is_empty(self, name: str) -> bool:
+        """Return whether a key says "", and read it where it does."""
+        return self._left.get(name) == "" and self.pop(name) == ""
+
     def interval(self, name: str, default: float) -> float:
         """Read a duration that may be "" or 0, which is never: 0.0."""
-        if self._left.get(name) in ("", "0", 0) and self._left[name] is not False:
+        if self._left.get(name) in ("", "0", "0s", 0) and self._left[name] is not False:
             self.pop(name)
             return 0.0
         return self.duration(name, default)

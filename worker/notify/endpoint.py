@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
-from worker.contract import keys
+from worker.contract import happenings, keys
 from worker.contract.errors import StoreError
 from worker.contract.happenings import Event
 from worker.contract.webhooks import Webhook
@@ -45,11 +45,13 @@ class Endpoint:
         store: AsyncStore,
         *,
         poster: Poster | None = None,
+        shard: int = 0,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._name = name
         self._webhook = webhook
         self._store = store
+        self._shard = shard
         self._poster = poster or Poster(webhook)
         self._chance = chance
         self._lease = Lease(store, keys.WEBHOOK_LEASE + name, _LEASE)
@@ -137,7 +139,8 @@ class Endpoint:
 
     async def _post(self, event: Due, began: int) -> None:
         try:
-            answer = await self._poster.post(event.id, event.body)
+            known_by = happenings.place_of(event.id, self._shard)
+            answer = await self._poster.post(known_by, event.body)
             if answer.reason:
                 await self._missed(event, answer, began)
             elif await self._store.run(webhooks.posted(self._name, event.id)):

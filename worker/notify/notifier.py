@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -19,15 +21,23 @@ _CONNECTIONS = 8  # to Redis, and for each endpoint two: one of them only waits 
 Make = Callable[[str, Webhook, AsyncStore], Endpoint]
 
 
+def _part(webhook: Webhook, many: int) -> Webhook:
+    """Return an endpoint as one of many shards is to post to it."""
+    return webhook if many == 1 else replace(webhook, concurrency=-(-webhook.concurrency // many))
+
+
 class Notifier:
     """Has connections of its own, so that nobody's messages wait for a webhook's."""
 
-    def __init__(self, settings: Settings, *, make: Make = Endpoint, grace: float = _GRACE) -> None:
-        self._webhooks = settings.webhooks
-        self._make = make
+    def __init__(
+        self, settings: Settings, *, make: Make | None = None, grace: float = _GRACE
+    ) -> None:
+        shard, many = settings.served(), len(settings.cells)
+        self._webhooks = {name: _part(each, many) for name, each in settings.webhooks.items()}
+        self._make = make or partial(Endpoint, shard=shard)
         self._grace = grace
         self._store = AsyncStore(
-            settings.redis_url,
+            settings.cells[shard].url,
             timeout=settings.store.timeout,
             connections=_CONNECTIONS + 2 * len(settings.webhooks),
         )

@@ -5,13 +5,14 @@ An act knows no connection, so the same one serves the sync and the async client
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from worker.contract import jobs, record
+from worker.contract.privacy import PLAIN
 from worker.contract.record import Record
 from worker.contract.status import Status, Stream
 from worker.store import scripts
@@ -51,13 +52,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     due: int  #: ms since 1970, or 0
     validity: int  #: ms
+    trace: str = ""  #: a traceparent, where it is traced
+    alias: str = ""  #: of its number; "": that of a store without a number_key
+    sign: str = ""  #: its signature, see worker.contract.record.sign
 
     def __repr__(self) -> str:
         return f"Entry(id={self.id!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     id: str  #: of the stored message, or of the first one with its idempotency key
     state: Literal["stored", "duplicate", "conflict"]
 
@@ -97,6 +100,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     windows: bytes = b""  #: the account's windows, packed
     barred: bool = False  #: the number is on a blacklist there: no marketing by that account
+    last: bool = False  #: once it is submitted nothing more comes: its vendor sends no reports
 
 
 class Deferred(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,36 +135,50 @@ class Swept:
 
 
 def accept(
-    entries: Iterable[Entry], *, retention: float, idempotency: float
+    entries: Iterable[Entry], *, retention: float, idempotency: float, number_key: str = ""
 ) -> Act[list[Accepted]]:
-    """Store messages; times in seconds."""
+    """Store messages; times in seconds. ``number_key``: what tells the one of their aliases.
+
+    The act fails as a whole where the workers have another one.
+    """
     entries = list(entries)
     shared = _shared(entry.content for entry in entries)
-    texts = msgspec.msgpack.encode({digest: text.decode() for text, digest in shared.items()})
-    args: list[str | bytes | int] = [_RING, int(retention * 1000), int(idempotency * 1000), texts]
-    ids = []
-    for entry in entries:
-        digest = shared.get(entry.content)
-        ids.append(entry.id)
-        args += (
-            entry.id,
-            entry.key,
-            entry.digest,
-            entry.stream,
-            entry.to,
-            f"={digest}" if digest else entry.content,
-            entry.length,
-            entry.segments,
-            entry.template,
-            entry.pin,
-            entry.tag,
-            f"{entry.due} {entry.validity}",
-        )
+    texts = {digest: text.decode() for text, digest in shared.items()}
+    packed = msgspec.msgpack.encode([texts, [_row(entry, shared) for entry in entries]])
+    args = (_RING, int(retention * 1000), int(idempotency * 1000), packed, number_key)
 
-    def read(answers: list[bytes]) -> list[Accepted]:
-        return [_accepted(own, answer) for own, answer in zip(ids, answers, strict=True)]
+    def read(answers: list[Any]) -> list[Accepted]:
+        found = [Accepted(entry.id, "stored") for entry in entries]
+        for place, first in zip(answers[::2], answers[1::2], strict=True):
+            state: Literal["duplicate", "conflict"] = (
+                "duplicate" if first[:1] == b"=" else "conflict"
+            )
+            found[place - 1] = Accepted(first[1:].decode(), state)
+        return found
 
     return Act(scripts.load("accept"), args, read, durable=True)
+
+
+def _row(entry: Entry, shared: Mapping[bytes, str]) -> tuple[str | int, ...]:
+    digest = shared.get(entry.content)
+    return (
+        entry.id,
+        entry.key,
+        entry.digest,
+        entry.stream,
+        entry.to,
+        f"={digest}" if digest else entry.content.decode(),
+        entry.length,
+        entry.segments,
+        entry.template,
+        entry.pin,
+        entry.tag,
+        entry.due,
+        entry.validity,
+        entry.trace,
+        entry.alias or PLAIN.number(entry.to),
+        entry.sign,
+    )
 
 
 def _shared(contents: Iterable[bytes]) -> dict[bytes, str]:
@@ -171,12 +189,6 @@ def _shared(contents: Iterable[bytes]) -> dict[bytes, str]:
         for text, count in counted.items()
         if count > 1 and len(text) > 4 * _DIGEST
     }
-
-
-def _accepted(own: str, answer: bytes) -> Accepted:
-    if not answer:
-        return Accepted(own, "stored")
-    return Accepted(answer[1:].decode(), "duplicate" if answer[:1] == b"=" else "conflict")
 
 
 def claim(stream: Stream, most: int, plan: bytes, *, ticket: Ticket | None = None) -> Act[Claimed]:
@@ -209,8 +221,11 @@ def _with_texts(found: list[tuple[str, Record]], packed: bytes) -> list[tuple[st
     return found
 
 
-def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
-    """Settle attempts; ``reports``: seconds that a vendor's id is remembered."""
+def settle(
+    items: Iterable[Settled], *, reports: float, counted: Iterable[str] = ()
+) -> Act[list[bool]]:
+    """Settle attempts; ``reports``: seconds that a vendor's id is remembered; ``counted``: the
+    accounts whose prompt reports are counted."""
     windows: dict[bytes, int] = {b"": 0}
     rows = [
         (
@@ -222,11 +237,12 @@ def settle(items: Iterable[Settled], *, reports: float) -> Act[list[bool]]:
             item.reason[:_REASON],
             windows.setdefault(item.windows, len(windows)),
             item.barred,
+            item.last,
         )
         for item in items
     ]
     known = [msgspec.Raw(each) for each in windows if each]
-    args = (int(reports * 1000), _packed([rows, known]))
+    args = (int(reports * 1000), _packed([rows, known, dict.fromkeys(counted, True)]))
     return Act(scripts.load("settle"), args, lambda answer: [found == 1 for found in answer])
 
 

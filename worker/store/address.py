@@ -5,6 +5,7 @@ forms, with its options in the query (``ssl_ca_certs``, ``ssl_certfile``, ...);
 ``sentinel://`` is that of worker.store.sentinel.
 """
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,15 @@ def async_client(url: str, *, timeout: float, connections: int) -> "redis.asynci
 
 def is_sentinel(url: str) -> bool:
     return urlsplit(url).scheme == sentinel.SCHEME
+
+
+def untrusted(error: BaseException | None) -> str:
+    """Return why a certificate is not trusted, "" if that is not what an error is about."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _options(timeout: float) -> dict[str, Any]:

@@ -114,11 +114,12 @@ class Unknowns:
     messages: list[tuple[str, Record]]
 
 
-def unknowns(most: int, lease: float) -> Act[Unknowns]:
-    """Take unknown messages that are to be looked at now; ``lease`` in seconds."""
+def unknowns(most: int, lease: float, *, prompt: float = 0.0) -> Act[Unknowns]:
+    """Take unknown messages that are to be looked at now; ``lease`` in seconds, ``prompt`` as in
+    worker.store.arrivals.report."""
     return Act(
         scripts.load("unknowns"),
-        (most, int(lease * 1000)),
+        (most, int(lease * 1000), int(prompt * 1000)),
         lambda answer: Unknowns(answer[0], messages(answer[1:])),
     )
 

@@ -19,7 +19,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.settings import Durability
-from worker.store import address
+from worker.store import address, sentinel
 from worker.store.acts import Act
 
 T = TypeVar("T")
@@ -186,6 +186,13 @@ def _store_error(error: Exception) -> StoreError:
     """Say what happened without the address, which may hold a password."""
     if isinstance(error, AuthenticationError):
         return StoreError("Redis refused the user name or the password in redis_url")
+    if untrusted := address.untrusted(error):
+        return StoreError(f"Redis's certificate is not trusted: {untrusted}")
+    if isinstance(error, sentinel.NO_MASTER):
+        return StoreError(
+            "no Sentinel names a master that is up; do they run, and do they know the service and "
+            "the sentinel_password of redis_url?"
+        )
     if isinstance(error, RedisTimeoutError | TimeoutError):
         return StoreError(
             "Redis did not answer in time; send again with the same idempotency key to be sure"

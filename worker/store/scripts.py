@@ -1,8 +1,8 @@
 """The Lua scripts: one act a file, loaded once, sent by their digest.
 
 A file's header says what it does, ``uses:`` names the parts (``_*.lua``) it shares with others,
-``ARGV[n]`` its arguments. Names of keys, fields of a record and the table of statuses are
-generated from the contract, so that no script can disagree with it.
+``ARGV[n]`` its arguments; a part may use others. Names of keys, fields of a record and the table of
+statuses are generated from the contract, so that no script can disagree with it.
 """
 
 import hashlib
@@ -28,11 +28,17 @@ class Script:
 @cache
 def load(name: str) -> Script:
     """Return the act with its parts and names in front."""
-    body = _read(name)
-    found = _USES.search(body)
-    parts = [_read(f"_{part}") for part in (found[1].split() if found else ())]
-    source = "\n".join([_names(), *parts, body])
+    source = "\n".join([_names(), *_with_parts(name).values()])
     return Script(name, source, hashlib.sha1(source.encode()).hexdigest())  # noqa: S324 - not security
+
+
+def _with_parts(name: str) -> dict[str, str]:
+    """Return the parts that a file uses, those that they use before them, and the file itself."""
+    body, found = _read(name), {}
+    used = _USES.search(body)
+    for part in used[1].split() if used else ():
+        found.update(_with_parts(f"_{part}"))
+    return {**found, name: body}
 
 
 def _read(name: str) -> str:

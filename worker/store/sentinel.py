@@ -23,6 +23,8 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 SCHEME = "sentinel"
+#: What redis-py raises where no Sentinel answers, or none names a master.
+NO_MASTER = (redis.sentinel.MasterNotFoundError, redis.asyncio.sentinel.MasterNotFoundError)
 _PORT = 26379  # where a Sentinel listens unless it is told otherwise
 
 

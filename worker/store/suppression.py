@@ -3,7 +3,8 @@
 A plain set a scope; the claim looks into it, opt-outs and blacklist reports write to it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from redis.exceptions import RedisError
@@ -12,6 +13,7 @@ from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.recipient import national
 from worker.store.client import Store
+from worker.store.shards import Shards
 
 EVERYWHERE = "all"
 _SIGNED = "sign:"  # as _optout.lua has it
@@ -57,7 +59,7 @@ class Suppression:
         It is quick in a store of millions of keys, where ``scopes`` is not.
         """
         with _errors():
-            signs = sorted(each.decode() for each in self._redis.smembers(keys.SIGNATURES))
+            signs = sorted(map(_text, self._redis.smembers(keys.SIGNATURES)))
             scopes = [EVERYWHERE, *accounts, *map(under, signs)]
             with self._redis.pipeline(transaction=False) as pipe:
                 for each in scopes:
@@ -75,8 +77,79 @@ class Suppression:
         """Yield the numbers of a scope, in no order; one that is added meanwhile may come twice."""
         with _errors():
             for each in self._redis.sscan_iter(keys.SUPPRESSED + scope, count=_SCANNED):
-                digits = each if isinstance(each, str) else each.decode()
-                yield f"+86{digits}"
+                yield f"+86{_text(each)}"
+
+
+class Suppressions:
+    """The lists of all shards as one. A number stands where it lives.
+
+    Copies elsewhere, of numbers that moved as a shard was added, are not told twice.
+    """
+
+    def __init__(self, shards: Shards) -> None:
+        self._placing = shards.placing
+        self._all = [Suppression(store) for store in shards.all]
+
+    def add(self, numbers: Sequence[str], scope: str = EVERYWHERE) -> int:
+        """Suppress numbers; returns how many were not before."""
+        return sum(self._all[home].add(some, scope) for home, some in self._homes(numbers).items())
+
+    def remove(self, numbers: Sequence[str], scope: str = EVERYWHERE) -> int:
+        """Take numbers off the list, their copies as well; returns how many were on it."""
+        gone = 0
+        for home, some in self._homes(numbers).items():
+            for place, each in enumerate(self._all):
+                count = each.remove(some, scope)
+                gone += count if place == home else 0
+        return gone
+
+    def scopes(self) -> dict[str, int]:
+        """Return the scopes that hold numbers, and how many."""
+        return _added(each.scopes() for each in self._all)
+
+    def sizes(self, accounts: Iterable[str]) -> dict[str, int]:
+        """Return how many numbers everywhere, accounts and signatures have; see Suppression."""
+        accounts = list(accounts)
+        return _added(each.sizes(accounts) for each in self._all)
+
+    def holding(self, number: str, scopes: Sequence[str]) -> list[str]:
+        """Return those of some scopes that hold a number."""
+        return self._all[self._placing.of(number)].holding(number, scopes)
+
+    def numbers(self, scope: str = EVERYWHERE) -> Iterator[str]:
+        """Yield the numbers of a scope, in no order."""
+        for place, each in enumerate(self._all):
+            for number in each.numbers(scope):
+                home = self._placing.of(number)
+                if home == place or not self._all[home].holding(number, [scope]):
+                    yield number
+
+    def bring_home(self) -> int:
+        """Bring each number home that is not there, as a shard was added; returns how many."""
+        count = 0
+        for place, each in enumerate(self._all):
+            for scope in each.scopes():
+                moved: list[str] = []
+                for number in each.numbers(scope):
+                    if self._placing.of(number) != place:
+                        moved.append(number)
+                    if len(moved) == _SCANNED:
+                        count, moved = count + self.add(moved, scope), []
+                count += self.add(moved, scope)
+        return count
+
+    def _homes(self, numbers: Sequence[str]) -> dict[int, list[str]]:
+        homes: dict[int, list[str]] = {}
+        for each in numbers:
+            homes.setdefault(self._placing.of(each), []).append(each)
+        return homes
+
+
+def _added(each: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for sizes in each:
+        total.update(sizes)
+    return dict(total)
 
 
 @contextmanager
@@ -85,3 +158,7 @@ def _errors() -> Iterator[None]:
         yield
     except (RedisError, OSError) as error:
         raise StoreError(f"Redis does not answer ({type(error).__name__})") from error
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()

@@ -1,5 +1,5 @@
 -- The choice among a stream's accounts: which may carry a record, which has a free slot and when.
--- Needs the parts: record wait window.
+-- Needs the parts: record wait window share.
 
 local CONCURRENT = 50 -- ms after which a look for a free slot is worth it, where only answers free one
 local LOOK = 2000 -- ms before the end of its validity at which a message is looked at for the last time
@@ -18,8 +18,10 @@ end
 local function look_up_rates(accounts, stream, now)
   for _, account in ipairs(accounts) do
     local kept = redis.call('HMGET', STATE .. account.name, 'tat', 'bulk', 'queued:' .. stream,
-      'down', 'half', 'limit', 'limited')
-    account.tat, account.bulk = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
+      'down', 'half', 'limit', 'limited', 'part')
+    local part = tonumber(kept[8] or '')
+    account.tat = at_pace(account, tonumber(kept[1]) or 0, part, now)
+    account.bulk = at_pace(account, tonumber(kept[2]) or 0, part, now)
     account.queued, account.down = tonumber(kept[3]) or 0, tonumber(kept[4]) or 0
     account.half = kept[5]
     local limit, limited = tonumber(kept[6]), tonumber(kept[7])
@@ -37,6 +39,10 @@ local function keep_rates(accounts, stream, now)
         redis.call('HSET', STATE .. account.name, 'tat', string.format('%.3f', account.tat),
           'bulk', string.format('%.3f', account.bulk),
           'queued:' .. stream, string.format('%.3f', account.queued))
+      end
+      if account.part then
+        redis.call('HSET', STATE .. account.name, 'part', account.part)
+        redis.call('HINCRBY', STATE .. account.name, 'taken', account.taken or 0)
       end
     end
   end
@@ -64,7 +70,7 @@ end
 
 local function count_rate(account, now)
   account.open = account.open + 1
-  account.used = true
+  account.used, account.taken = true, (account.taken or 0) + 1
   if account.interval > 0 then
     account.tat = math.max(account.tat, now) + account.interval
     if account.share > 0 then
@@ -123,7 +129,7 @@ end
 -- all come back for its next slot; who came back and found it taken gets one at the front. Never
 -- so late that its validity would be over before anybody looks.
 local function place(record, account, free, now)
-  local step = account.interval
+  local step = account.whole or account.interval -- a share may grow before that
   if step == 0 then
     step = CONCURRENT / math.min(account.most, CONCURRENT)
   elseif account.share > 0 then

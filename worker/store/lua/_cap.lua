@@ -9,9 +9,8 @@ local function caps_of(record, caps, now)
   if (record[COUNTED] or 0) > 0 then
     return found, nil
   end
-  local digits = string.sub(record[TO], -11)
   for kind, name in pairs({
-    number = record[STREAM] .. ':' .. digits, prefix = string.sub(digits, 1, 7), tag = record[TAG],
+    number = record[STREAM] .. ':' .. alias(record), prefix = string.sub(record[TO], -11, -5), tag = record[TAG],
   }) do
     if #caps[kind] > 0 and name ~= '' then
       local key = NUMBER .. kind .. '*' .. name

@@ -1,20 +1,16 @@
 -- Opt-outs and blacklists: the numbers that get no marketing at all, by one account, or under one
--- signature. Needs the parts: record, text.
+-- signature.
+-- Needs the part: record.
 
 local SIGNED = 'sign:' -- begins the scope of a signature
 
--- The signature that a message says itself, and the one that its text begins with; '' for none.
--- Templates whose text begins with one are in brands: name -> signature, with its {placeholders}.
-local function signatures(record, brands)
-  local readable, found = pcall(cjson.decode, said(record)) -- it may be erased
-  found = readable and found or {}
-  local inside = string.match(found.text or '', '^【(.-)】') or ''
-  if brands[record[TEMPLATE]] then
-    inside = string.gsub(brands[record[TEMPLATE]], '{([%w_]+)}', found.params or {})
-  elseif string.find(inside, '【', 1, true) then
-    inside = ''
+-- The signature that a message says itself, or the one that its text begins with; '' for none.
+local function signatures(record)
+  local sign = record[SIGN] or ''
+  if string.sub(sign, 1, 3) == '【' then
+    return '', string.sub(sign, 4)
   end
-  return found.signature or '', string.match(inside, '^%s*(.-)%s*$')
+  return sign, ''
 end
 
 -- The signature that a handset shows: a vendor puts the message's own in front, else the account's.
@@ -50,7 +46,7 @@ local function heed(accounts, record, plan)
     by_signature = redis.call('EXISTS', SIGNATURES) == 1
   end
   if by_signature then
-    own, inside = signatures(record, plan.brands)
+    own, inside = signatures(record)
     local out = out_of(own, digits)
     if out then
       return out, nil

@@ -1,16 +1,17 @@
 -- What every act on a record shares: the clock, loading, moving on, saving, telling what happened.
+-- uses: trail
 
 local BUSY = 'every account that can carry it is busy'
 local FIRST_LOOK = 5000 -- ms after which an unknown message is looked at: a late answer may come yet
 local REPORTED = 259200000 -- ms within which a report may name a message whose answer was lost
 
-local RESENT = 'resent' -- without proof that the submit before was not taken
-local PROVEN = 'not found twice: it was not taken'
+-- After these nobody needs the text. A dead letter (rejected, expired) keeps it for a replay.
+local SAID = {delivered = true, undelivered = true, cancelled = true, suppressed = true}
 
 -- What a message waits for is not told, and an open attempt is not: its answer will be.
 local SILENT = {accepted = true, scheduled = true, submitting = true}
 
-local moved, kept = {}, nil
+local moved, kept, texts_kept = {}, nil, nil
 
 local function clock()
   local time = redis.call('TIME')
@@ -47,6 +48,22 @@ local function tell(id, record)
   end
 end
 
+-- What stands for a record's number in names of keys; a record of old has none.
+local function alias(record)
+  local known = record[ALIAS]
+  return known and known ~= '' and known or string.sub(record[TO], -11)
+end
+
+-- Nobody needs a record's text any more: it is removed, now or as much later as the setting says.
+local function outlive(id, record, now)
+  texts_kept = texts_kept or tonumber(redis.call('GET', TEXTS_KEPT) or '') or 0
+  if texts_kept == 0 then
+    record[CONTENT] = ''
+  elseif texts_kept > 0 then
+    redis.call('ZADD', OUTLIVED, now + texts_kept, id)
+  end
+end
+
 -- Save a record; where it moved, this is told now, with all that was written to it besides.
 local function save(id, record)
   local packed = cmsgpack.pack(record)
@@ -56,50 +73,6 @@ local function save(id, record)
     tell(id, record)
   end
   return packed
-end
-
--- The trail keeps the first step and the last ones; the same wait over again takes no more room,
--- so that waiting never pushes out what the vendors said. That it was resent stays: once is enough.
-local function note(trail, step)
-  local last, before = trail[#trail], trail[#trail - 1]
-  if before and last[2] == 'accepted' and before[2] == 'scheduled' and step[2] == 'scheduled'
-    and before[3] == step[3] and before[4] == step[4] then
-    trail[#trail] = nil
-    trail[#trail] = nil
-  elseif #trail >= 24 then
-    table.remove(trail, trail[2][4] == RESENT and 3 or 2)
-  end
-  trail[#trail + 1] = step
-end
-
--- The account that may have taken it before, by a submit whose answer was lost; nil for none.
-local function in_doubt(record)
-  for index = #record[TRAIL], 1, -1 do
-    local step = record[TRAIL][index]
-    if step[4] == RESENT then
-      return step[3]
-    elseif step[4] == PROVEN then
-      return nil
-    end
-  end
-  return nil
-end
-
--- The same, even with proof that it didn't, where it waits to be submitted again: what is heard
--- meanwhile is about the time before.
-local function waits_in_doubt(record)
-  if record[STATUS] ~= 'accepted' and record[STATUS] ~= 'scheduled' then
-    return nil
-  end
-  for index = #record[TRAIL], 1, -1 do
-    local step = record[TRAIL][index]
-    if step[4] == RESENT or step[4] == PROVEN then
-      return step[3]
-    elseif step[2] == 'submitting' then
-      return nil
-    end
-  end
-  return nil
 end
 
 -- Which status a record may take: the one asked for, as the life of a message has it; unknown
@@ -127,11 +100,11 @@ local function move(id, record, status, now, reason, code)
   if record[STATUS] == 'scheduled' and status ~= 'accepted' then
     redis.call('ZREM', WAITING, id)
   end
-  if record[STATUS] == 'unknown' then
+  if record[STATUS] == 'unknown' and status ~= 'unknown' then
     redis.call('ZREM', UNKNOWN, id)
-  elseif status == 'unknown' then
+  elseif status == 'unknown' and record[STATUS] ~= 'unknown' then
     redis.call('ZADD', UNKNOWN, now + FIRST_LOOK, id)
-    local lost = LOST .. record[ACCOUNT] .. ':' .. string.sub(record[TO], -11)
+    local lost = LOST .. record[ACCOUNT] .. ':' .. alias(record)
     redis.call('ZADD', lost, now, id)
     redis.call('PEXPIRE', lost, REPORTED)
   end
@@ -145,6 +118,9 @@ local function move(id, record, status, now, reason, code)
   end
   record[STATUS], record[UPDATED], record[REASON] = status, now, reason or ''
   moved[record] = not SILENT[status] or nil
+  if SAID[status] then
+    outlive(id, record, now)
+  end
   if code then
     record[CODE] = code
   end

@@ -1,13 +1,13 @@
 -- Delivery reports: matching one to its message, or keeping it until its message is known.
--- Needs the part: record.
+-- Needs the parts: record prompt.
 
-local function early_key(account, to)
-  return EARLY .. account .. ':' .. string.sub(to, -11)
+local function early_key(account, alias)
+  return EARLY .. account .. ':' .. alias
 end
 
 -- Remember under which id a vendor knows a message, for the reports and replies to come.
 local function index(id, record, vendor_id, memory)
-  local number = string.sub(record[TO], -11)
+  local number = alias(record)
   record[VENDOR_MESSAGE_ID] = vendor_id
   redis.call('SET', VENDOR_ID .. record[ACCOUNT] .. ':' .. vendor_id .. ':' .. number, id, 'PX', memory)
   redis.call('SET', LAST .. record[ACCOUNT] .. ':' .. number, id, 'PX', memory)
@@ -15,31 +15,32 @@ end
 
 -- Move a message on by a report; returns 'applied', or 'late' where its status is further on. A
 -- report that is not final leaves a submitted message where it is, and its code is kept.
-local function apply(id, record, status, code, reason, now)
-  local was_open = record[STATUS] == 'submitting'
+local function apply(id, record, status, code, reason, now, came)
+  local since, before = record[UPDATED], record[STATUS]
   if status == 'submitted' and record[STATUS] == status and code ~= '' and code ~= record[CODE] then
     record[CODE], record[REASON] = code, reason
     note(record[TRAIL], {now, status, record[ACCOUNT], code .. '\n' .. reason})
   elseif record[STATUS] == status or not move(id, record, status, now, reason, code) then
     return 'late'
   end
-  if was_open then
+  if before == 'submitting' then
     close(id, record)
   end
+  count_report(record, before, since, came, now)
   save(id, record)
   return 'applied'
 end
 
 -- Apply a report that came before its message had the vendor's id; returns whether there was one.
 local function adopt_early(id, record, vendor_id, now)
-  local key = early_key(record[ACCOUNT], record[TO])
+  local key = early_key(record[ACCOUNT], alias(record))
   local kept = redis.call('HGET', key, vendor_id)
   if not kept then
     return false
   end
   redis.call('HDEL', key, vendor_id)
   local report = cmsgpack.unpack(kept)
-  return apply(id, record, report[1], report[2], report[3], now) == 'applied'
+  return apply(id, record, report[1], report[2], report[3], now, report[4]) == 'applied'
 end
 
 -- When its last attempt at an account began.
@@ -99,7 +100,7 @@ local function is_open(account, number)
     for _, id in ipairs(redis.call('ZRANGE', OPEN .. account, 0, -1)) do
       local record = load(id)
       if record then
-        numbers[string.sub(record[TO], -11)] = true
+        numbers[alias(record)] = true
       end
     end
     open_numbers[account] = numbers
@@ -146,7 +147,7 @@ local function adopt_lost(account, number, now)
       redis.call('HDEL', key, report.vendor_id)
       redis.call('ZREM', LOST .. account .. ':' .. number, each.id)
       index(each.id, each.record, report.vendor_id, REPORTED)
-      apply(each.id, each.record, report.status, report.code, report.reason, now)
+      apply(each.id, each.record, report.status, report.code, report.reason, now, report.at)
       given[report.vendor_id] = each.id
     end
   end

@@ -8,8 +8,8 @@ local function midnight(now)
   return math.floor((now + BEIJING) / DAY) * DAY + DAY - BEIJING
 end
 
-local function number_key(account, to)
-  return NUMBER .. account .. ':' .. string.sub(to, -11)
+local function number_key(account, alias)
+  return NUMBER .. account .. ':' .. alias
 end
 
 local function pack_time(time)
@@ -84,7 +84,7 @@ local function give_back(record, windows, blocked, now)
   if record[SLOT] == 0 and blocked == 0 then
     return
   end
-  local key = number_key(record[ACCOUNT], record[TO])
+  local key = number_key(record[ACCOUNT], alias(record))
   local memory = redis.call('GET', key) or pack_time(0)
   memory = without(memory, record[SLOT]) or memory
   memory = pack_time(math.max(time_at(memory, 0), blocked)) .. string.sub(memory, 7)

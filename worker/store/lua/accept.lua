@@ -5,30 +5,34 @@
 -- ARGV[1] the envelope's template
 -- ARGV[2] retention: ms that a record outlives its validity
 -- ARGV[3] ms that an idempotency key is remembered
--- ARGV[4] {digest = text} as MessagePack: what several of the messages say
--- ARGV[5..] twelve a message: id, idempotency key or '', digest of the content, stream, to,
---           content or '=' and its digest, length, segments, template, pin, tag,
---           "due validity" (ms)
--- returns one text a message: '' stored; '=' and the id that has the key; '!' and that id where
---         its content is another one
+-- ARGV[4] {texts, messages} as MessagePack: what several of the messages say, {digest = text}; and
+--         sixteen a message: id, idempotency key or '', digest of the content, stream, to,
+--         content or '=' and its digest, length, segments, template, pin, tag, due, validity (ms),
+--         traceparent or '', alias of the number, signature
+-- ARGV[5] what tells the number_key of the aliases from others, or ''
+-- returns for each message that was not stored now its place and a text: '=' and the id that has
+--         the key; '!' and that id where its content is another one
 
 local envelope, retention, memory = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = clock()
-local answers, woken, shared, longest = {}, {}, cmsgpack.unpack(ARGV[4]), 0
+local known = redis.call('GET', NUMBER_KEY)
+if known and ARGV[5] ~= '' and ARGV[5] ~= known then
+  return {err = 'XINSHI privacy.number_key is not the one that the workers have'}
+end
+local texts, messages = unpack(cmsgpack.unpack(ARGV[4]))
+local answers, woken, longest = {}, {}, 0
 
-local function store(at)
-  local id, stream = ARGV[at], ARGV[at + 3]
-  local due, validity = string.match(ARGV[at + 11], '^(-?%d+) (%d+)$')
-  due, validity = tonumber(due), tonumber(validity)
+local function store(message)
+  local id, _, _, stream, to, content, length, segments, template, pin, tag, due, validity, trace,
+    alias, sign = unpack(message)
   if due <= now then
     due = 0
   end
   local status = due > 0 and 'scheduled' or 'accepted'
   local expires = math.max(due, now) + validity
   local record = {
-    status, stream, ARGV[at + 4], ARGV[at + 5], tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]),
-    ARGV[at + 8], ARGV[at + 9], ARGV[at + 10], now, due, expires, now,
-    0, 0, 0, '', 0, '', '', '', 0, {}, {}, 0,
+    status, stream, to, content, length, segments, template, pin, tag, now, due, expires, now,
+    0, 0, 0, '', 0, '', '', '', 0, {}, {}, 0, trace, alias, sign,
   }
   if due > 0 then
     record[TRAIL] = {{now, status, '', '', due}}
@@ -47,28 +51,31 @@ local function store(at)
   tell(id, record)
 end
 
-for at = 5, #ARGV, 12 do
-  local id, key, digest = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local answer = ''
-  if key ~= '' then
-    local once = redis.call('GET', ONCE .. key)
-    if once then
-      local first, said = string.match(once, '^(%S+) (%S+)$')
-      if first ~= id then
-        answer = (said == digest and '=' or '!') .. first
-      end
-    end
+-- The first message with this one's key, and whether it says the same; nil for none.
+local function first_with(key, id, digest)
+  local once = key ~= '' and redis.call('GET', ONCE .. key)
+  if not once then
+    return nil
   end
-  if answer == '' then
-    store(at)
+  local first, said = string.match(once, '^(%S+) (%S+)$')
+  return first ~= id and (said == digest and '=' or '!') .. first or nil
+end
+
+for place, message in ipairs(messages) do
+  local id, key, digest = message[1], message[2], message[3]
+  local first = first_with(key, id, digest)
+  if first then
+    answers[#answers + 1] = place
+    answers[#answers + 1] = first
+  else
+    store(message)
     if key ~= '' then
       redis.call('SET', ONCE .. key, id .. ' ' .. digest, 'PX', memory)
     end
   end
-  answers[#answers + 1] = answer
 end
 
-for digest, text in pairs(longest > 0 and shared or {}) do
+for digest, text in pairs(longest > 0 and texts or {}) do
   keep_text(digest, text, longest)
 end
 for stream in pairs(woken) do

@@ -2,18 +2,17 @@
 -- its limits or from none, and write the attempt with its deadline. Only then may a byte leave.
 -- A message that does not fit is put aside until the moment it will; when no account of the
 -- stream has a free slot, the rest stays in the list and the answer says when to come back.
--- uses: record text wait ring release window cap optout account ticket
+-- uses: record text wait ring release window cap optout share account ticket
 -- ARGV[1] the envelope's template
 -- ARGV[2] stream
 -- ARGV[3] how many at the most
 -- ARGV[4] the plan as MessagePack: {accounts, best first; evade: a capped message may go to the next
 --         account at once; caps = {number, prefix, tag} = windows of our own; quiet = {begin, end in
 --         minutes of the day, ms of spread} or false; suppress: heed opt-outs}. A window is
---         {count, ms or 0 for a day}; brands = {template = the signature its text begins with}. Each
---         account: {name, sign = the signature of messages that have none, max_length,
---         templates_only, templates = {name = true}, windows, learns,
---         interval = ms between two submits or 0, share of the rate that this stream may not use,
---         burst = ms, concurrency or 0, life = ms until the attempt counts as lost}
+--         {count, ms or 0 for a day}; shards = how many, where there are several. Each account: {name,
+--         sign = the signature of messages that have none, max_length, templates_only, templates =
+--         {name = true}, windows, learns, interval = ms between two submits or 0, share of the rate
+--         that this stream may not use, burst = ms, concurrency or 0, life = ms until the attempt counts as lost}
 -- ARGV[5] "pump turn answered", the ticket, or ''
 -- returns {ms until the next slot or 0, ids left in the list, {digest = text} as MessagePack of
 --         those that records name, then id and record of each message looked at}; those whose
@@ -67,7 +66,7 @@ local function decide(id, record)
   for _, account in ipairs(list) do
     local key, memory, at
     if #account.windows > 0 or account.learns then
-      key = number_key(account.name, record[TO])
+      key = number_key(account.name, alias(record))
       memory = redis.call('GET', key) or ''
       at = fits_at(memory, account.windows, now)
     end
@@ -107,6 +106,9 @@ if pump then
   if overtaken(pump, turn, answered, accounts, now) then
     return {0, redis.call('LLEN', ready), ''}
   end
+end
+if plan.shards then
+  take_shares(accounts, plan.shards, now)
 end
 look_up_rates(accounts, stream, now)
 local _, woken = release(most, now)

@@ -17,18 +17,20 @@ if not record or said(record) == '' or redis.call('ZREM', DEAD, dead) == 0 then
   return ''
 end
 note(record[TRAIL], {now, 'replayed', '', 'as ' .. id})
-save(dead, record)
 local validity = tonumber(ARGV[4])
 local fresh = {
   'accepted', record[STREAM], record[TO], record[CONTENT], record[LENGTH], record[SEGMENTS],
   record[TEMPLATE], record[PIN], record[TAG], now, 0, now + validity, now,
   0, 0, 0, '', 0, '', '', '', 0, {}, {{now, 'accepted', '', 'replay of ' .. dead}}, 0,
+  '', alias(record), record[SIGN] or '',
 }
 local kept = validity + tonumber(ARGV[5])
 redis.call('SET', MESSAGE .. id, cmsgpack.pack(fresh), 'PX', kept)
 if said(record) ~= record[CONTENT] then
   keep_text(string.sub(record[CONTENT], 2), said(record), kept)
 end
+outlive(dead, record, now)
+save(dead, record)
 redis.call('RPUSH', READY .. record[STREAM], id)
 tell(id, fresh)
 ring(record[STREAM], ARGV[1], now)

@@ -1,19 +1,21 @@
 -- Settle attempts: write what became of them. Forward only, and only by the attempt that is the
 -- record's last one, so that a late, doubled or lost answer leaves one truth.
--- uses: record event window breaker report
+-- uses: record event window breaker prompt report
 -- ARGV[1] ms that a vendor's id is remembered for its reports
--- ARGV[2] {attempts, windows} as MessagePack, each attempt: id, attempt's number, status, vendor's
---         id, code, reason, which of the windows or 0, whether the number is barred there
+-- ARGV[2] {attempts, windows, {account = true} of those whose reports are counted} as MessagePack,
+--         each attempt: id, attempt's number, status, vendor's id, code, reason, which of the windows
+--         or 0, whether the number is barred there, whether nothing comes after a submit
 -- returns one number an attempt: 1 written, 0 nothing changed
 
 local memory, now = ARGV[1], clock()
-local attempts, windows = unpack(cmsgpack.unpack(ARGV[2]))
-local answers, taken = {}, {}
+local attempts, windows, counted = unpack(cmsgpack.unpack(ARGV[2]))
+local answers, taken, fresh = {}, {}, {}
+soon = next(counted) and 0 -- what is taken now and reported already
 
 -- The vendor counts from the moment it took the message, which is not later than now: by moving
 -- our slot here, our window can't end before the vendor's does.
 local function shift(record, windows)
-  local key = number_key(record[ACCOUNT], record[TO])
+  local key = number_key(record[ACCOUNT], alias(record))
   local rest = without(redis.call('GET', key) or '', record[SLOT])
   if rest then
     remember(key, rest .. pack_time(now), windows, now)
@@ -21,7 +23,7 @@ local function shift(record, windows)
   record[SLOT] = 0
 end
 
-local function settle(id, attempt, status, vendor_id, code, reason, which, barred)
+local function settle(id, attempt, status, vendor_id, code, reason, which, barred, last)
   local record = load(id)
   if not record or record[ATTEMPT] ~= attempt then
     return 0
@@ -36,6 +38,8 @@ local function settle(id, attempt, status, vendor_id, code, reason, which, barre
   local news = status == 'submitted' and vendor_id ~= '' and record[VENDOR_MESSAGE_ID] ~= vendor_id
   if not moved and not news then
     return 0
+  elseif moved and status == 'submitted' then
+    fresh[record[ACCOUNT]] = (fresh[record[ACCOUNT]] or 0) + 1
   end
   close(id, record)
   if vendor_id ~= '' then
@@ -54,6 +58,9 @@ local function settle(id, attempt, status, vendor_id, code, reason, which, barre
   if barred then
     redis.call('SADD', SUPPRESSED .. record[ACCOUNT], string.sub(record[TO], -11))
   end
+  if last and record[STATUS] == 'submitted' then
+    outlive(id, record, now)
+  end
   save(id, record)
   if vendor_id ~= '' then
     adopt_early(id, record, vendor_id, now)
@@ -67,4 +74,10 @@ end
 for account, began in pairs(taken) do
   mend(account, began)
 end
+for account, times in pairs(fresh) do
+  if counted[account] then
+    count(account, 'taken', now, times)
+  end
+end
+keep_promptness(now)
 return answers
