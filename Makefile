@@ -40,10 +40,10 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)  ## the tests without the system tests
-	$(BIN)/pytest -m 'not system and not chaos'
+	$(BIN)/pytest -m 'not system and not chaos' -n 2 --dist loadfile
 
 system: $(STAMP)  ## the tests that start the real processes
-	$(BIN)/pytest -m system
+	$(BIN)/pytest -m system -n 2
 
 chaos: $(STAMP)  ## the same for minutes: kills, outages, failovers, every fault; prints its figures
 	$(BIN)/pytest -m chaos -s
@@ -60,7 +60,7 @@ $(TOOLS): | $(STAMP)
 
 lock: $(STAMP) $(TOOLS)  ## deploy/*.lock anew from pyproject.toml: the newest versions, with hashes
 	$(TOOLS)/bin/uv pip compile $(LOCKING) --extra worker --extra gateway --extra flower \
-		pyproject.toml --output-file deploy/requirements.lock
+		--extra crypto pyproject.toml --output-file deploy/requirements.lock
 	$(BIN)/python -m tests.deploy.review --build-requires | $(TOOLS)/bin/uv pip compile $(LOCKING) - \
 		--output-file deploy/build.lock
 

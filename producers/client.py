@@ -33,6 +33,7 @@ from worker.store import acts, care
 from worker.store.acts import Accepted, Act, Entry
 from worker.store.care import Circumstances
 from worker.store.consumer import Start
+from worker.store.sealing import UNSEALED, Seal
 from worker.store.shards import AsyncShards, Shards
 
 T = TypeVar("T")
@@ -69,17 +70,19 @@ class _Client:
         self._vendors = vendors.load_all(self.settings)
         self._clock = clock
         self._intake = Intake(self.settings, self._vendors, clock=clock, new_id=new_id)
+        self._seal = Seal(self.settings.privacy.text_keys)
 
     def _elsewhere(self) -> Diversion | None:
         return self._diversion or current()
 
-    def _accept(self, entries: list[Entry]) -> Act[list[Accepted]]:
+    def _accept(self, entries: list[Entry], elsewhere: Diversion | None) -> Act[list[Accepted]]:
         store = self.settings.store
         return acts.accept(
             entries,
             retention=store.retention,
             idempotency=store.idempotency,
             number_key=self._intake.number_key,
+            seal=UNSEALED if elsewhere else self._seal,  # what a test looks at is in clear
         )
 
     def _explain(self, message_id: str) -> Act[Circumstances | None]:
@@ -246,7 +249,8 @@ class Client(_Client):
 
     def _hand_in(self, entries: list[Entry]) -> list[Accepted]:
         """Store messages to numbers of one shard."""
-        elsewhere, act = self._elsewhere(), self._accept(entries)
+        elsewhere = self._elsewhere()
+        act = self._accept(entries, elsewhere)
         if elsewhere:
             return elsewhere.run(act, self.settings)
         return self._shards.ask(self._shards.placing.of(entries[0].to), act)
@@ -363,7 +367,8 @@ class AsyncClient(_Client):
         return follow_async(self._shards, self._listening(group, types, start, wait))
 
     async def _hand_in(self, entries: list[Entry]) -> list[Accepted]:
-        elsewhere, act = self._elsewhere(), self._accept(entries)
+        elsewhere = self._elsewhere()
+        act = self._accept(entries, elsewhere)
         if elsewhere:
             return elsewhere.run(act, self.settings)
         return await self._shards.ask(self._shards.placing.of(entries[0].to), act)

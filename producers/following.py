@@ -10,11 +10,8 @@ import time
 from collections.abc import AsyncGenerator, Collection, Generator, Iterator, Sequence
 from typing import Any, TypeAlias, get_args
 
-import msgspec
-
-from worker.contract import happenings
 from worker.contract.errors import StoreError
-from worker.contract.happenings import TYPES, Event
+from worker.contract.happenings import TYPES, Event, of_shard
 from worker.store.client import passes
 from worker.store.consumer import IDLE, Consumer, Start, Steps, T, Words, behind, latest
 from worker.store.shards import AsyncShards, Shards
@@ -170,7 +167,7 @@ class _Turn:
             while move is not None and not isinstance(move, float):
                 if isinstance(move, Event):
                     had, answer = True, None
-                    yield _marked(self._place, move)
+                    yield of_shard(move, self._place)
                 else:
                     try:
                         answer = yield self._place, move
@@ -184,12 +181,6 @@ class _Turn:
         except StopIteration:
             self.over = True
         return had
-
-
-def _marked(place: int, event: Event) -> Event:
-    if not place:
-        return event
-    return msgspec.structs.replace(event, id=happenings.place_of(event.id, place))
 
 
 def _at(place: int, steps: Steps[T]) -> Together[T]:
@@ -215,7 +206,7 @@ def watch(
     places = []
     for shard in range(shards):
         events, place = yield from _at(shard, latest(most, types))
-        found += (_marked(shard, each) for each in events)
+        found += (of_shard(each, shard) for each in events)
         places.append(place)
     found.sort(key=lambda each: each.at)
     yield from found[max(0, len(found) - most) :]

@@ -12,7 +12,8 @@ from worker.contract.events import Inbound
 from worker.contract.privacy import PLAIN, Aliases
 from worker.contract.suppression import OptOut
 from worker.store.arrivals import Heard
-from worker.store.inbox import Letter
+from worker.store.inbox import Letter, sealed
+from worker.store.sealing import UNSEALED, Seal
 
 _OPT_OUT = frozenset(
     {
@@ -31,7 +32,13 @@ def opts_out(text: str) -> bool:
 
 
 def arrival(
-    account: str, inbound: Inbound, opt_out: OptOut, signature: str = "", aliases: Aliases = PLAIN
+    account: str,
+    inbound: Inbound,
+    opt_out: OptOut,
+    signature: str = "",
+    aliases: Aliases = PLAIN,
+    *,
+    seal: Seal = UNSEALED,
 ) -> Heard:
     """Return an inbound message for the store.
 
@@ -42,18 +49,19 @@ def arrival(
     # The vendor's id alone would not do: nothing says that it is another one for each reply.
     said = (inbound.vendor_message_id, inbound.sender, inbound.extension, str(at), inbound.text)
     mark = hashlib.blake2b("\n".join(said).encode(errors="replace"), digest_size=12).hexdigest()
+    letter = Letter(
+        account=account,
+        sender=inbound.sender,
+        extension=inbound.extension,
+        text=inbound.text.encode(errors="replace").decode(),
+        at=at,
+        vendor_message_id=inbound.vendor_message_id,
+        opted_out=out,
+    )
     return Heard(
         mark=mark,
         suppress=opt_out if out else "",
         signature=signature,
         alias=aliases.number(inbound.sender),
-        letter=Letter(
-            account=account,
-            sender=inbound.sender,
-            extension=inbound.extension,
-            text=inbound.text.encode(errors="replace").decode(),
-            at=at,
-            vendor_message_id=inbound.vendor_message_id,
-            opted_out=out,
-        ),
+        letter=sealed(letter, seal),
     )

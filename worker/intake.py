@@ -21,6 +21,7 @@ from worker.metrics import PAGES, Counts
 from worker.store import arrivals
 from worker.store.arrivals import Report
 from worker.store.client import AsyncStore
+from worker.store.sealing import Seal
 from worker.store.spool import Page, Spool
 from worker.transport import Lost, NotSent, Transport
 from worker.vendors.base import Unreadable, Vendor
@@ -58,7 +59,8 @@ class Intake:
         self._settings = settings
         self._vendors = vendors
         self._transport = transport
-        self._spool = spool or Spool(store)
+        self._seal = Seal(settings.privacy.text_keys)
+        self._spool = spool or Spool(store, seal=self._seal)
         self._homes = homes or Homes(store)
         self._aliases = settings.privacy.aliases
         self._metrics = metrics or Counts()
@@ -81,7 +83,10 @@ class Intake:
         counts = Counter[str]()
         heard, why = _read(vendor.inbound, page.raw)
         reach, own = self._settings.suppression.opt_out, vendor.own_signature()
-        letters = [inbound.arrival(page.account, each, reach, own, self._aliases) for each in heard]
+        letters = [
+            inbound.arrival(page.account, each, reach, own, self._aliases, seal=self._seal)
+            for each in heard
+        ]
         await self._hear(page, letters, counts)
         found, also = _read(vendor.reports, page.raw)
         await self._settle(vendor, page, [each for each in found if not each.hint], counts)

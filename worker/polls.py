@@ -16,6 +16,7 @@ from worker.contract.errors import StoreError
 from worker.contract.events import Raw
 from worker.contract.settings import Settings
 from worker.store.client import AsyncStore
+from worker.store.sealing import Seal
 from worker.store.spool import Spool
 from worker.transport import Lost, NotSent, Transport
 from worker.vendors.base import Call, Response, Unreadable, Vendor
@@ -43,7 +44,7 @@ class Poller:
         self._vendors = vendors
         self._store = store
         self._transport = transport
-        self._spool = Spool(store)
+        self._spool = Spool(store, seal=Seal(settings.privacy.text_keys))
         self._reconnect = reconnect
 
     async def round(self) -> int:

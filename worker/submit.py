@@ -14,6 +14,7 @@ import structlog
 
 from worker import limits, policy, tracing
 from worker.care import Care
+from worker.contract.errors import SealError
 from worker.contract.recipient import mask
 from worker.contract.record import Record, content
 from worker.contract.settings import Settings
@@ -22,6 +23,7 @@ from worker.health import Health
 from worker.metrics import Counts
 from worker.settling import Settling
 from worker.store.acts import Deferred, Settled
+from worker.store.sealing import Seal
 from worker.transport import Lost, NotSent, Transport
 from worker.vendors.base import Call, Outcome, Outgoing, Submission, Vendor
 
@@ -61,6 +63,7 @@ class Submitter:
             for name, vendor in vendors.items()
         }
         self._groups = Groups()
+        self._seal = Seal(settings.privacy.text_keys)
 
     def calls(self, messages: Iterable[tuple[str, Record]], begun: float) -> list[Batch]:
         """Return the calls that these claimed messages make, or fill up.
@@ -87,17 +90,20 @@ class Submitter:
     def _prepared(self, vendor: Vendor, message_id: str, record: Record) -> Attempt | None:
         """Return a message ready to be submitted; None where it is concluded already."""
         try:
+            record.content = self._seal.open(record.content)
             outgoing = self._outgoing(vendor, message_id, record)
             if isinstance(outgoing, str):
                 self._refuse(message_id, record, outgoing)
                 return None
             group = vendor.group(outgoing) if vendor.batch > 1 else None
             return Attempt(message_id, record, outgoing, group)
+        except SealError as error:  # no other account could read it: a dead letter, for a replay
+            submission = Submission(Outcome.REJECTED, reason=f"its text {error.rule}", alarm=True)
         except Exception as error:  # noqa: BLE001 - one odd message must not end a whole claim
             _log_broken(vendor, error)
-            attempt = Attempt(message_id, record, Outgoing(id=message_id, number=""))
-            self._conclude(attempt, _failed(error))
-            return None
+            submission = _failed(error)
+        self._conclude(Attempt(message_id, record, Outgoing(id=message_id, number="")), submission)
+        return None
 
     def _outgoing(self, vendor: Vendor, message_id: str, record: Record) -> Outgoing | str:
         """Return a message as this account would carry it, or the rule that forbids it."""

@@ -14,7 +14,7 @@ from worker.store.client import Store
 _BATCH = 128  # the worker's own
 
 
-def plan(account: str, windows: tuple[str, ...] = ()) -> bytes:
+def plan(account: str, windows: tuple[str, ...] = (), *, shards: int = 1) -> bytes:
     """Return the plan of one account without a limit but the windows; see claim.lua."""
     pairs = [(each.count, int(each.seconds * 1000)) for each in map(Window.parse, windows)]
     return msgspec.msgpack.encode(
@@ -38,6 +38,7 @@ def plan(account: str, windows: tuple[str, ...] = ()) -> bytes:
             "caps": {"number": [], "prefix": [], "tag": []},
             "suppress": False,
             "quiet": False,
+            "shards": shards if shards > 1 else False,
         }
     )
 

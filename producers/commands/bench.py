@@ -12,7 +12,7 @@ from producers.commands.pages import Command
 
 _SCENARIOS = (
     *("submit", "bulk", "otp-under-bulk", "enqueue", "backlog"),
-    *("limits", "reports", "memory", "cold", "soak"),
+    *("limits", "shards", "reports", "memory", "cold", "soak"),
 )
 _RIVALS = (
     *("bare", "tuned", "celery-prefork", "celery-threads"),
@@ -64,7 +64,7 @@ def _tail(_: click.Context, __: click.Parameter, text: str | None) -> Any:
     default=1,
     show_default=True,
     metavar="N",
-    help="Worker processes.",
+    help="Worker processes, or drivers a shard.",
 )
 @click.option(
     "--minutes",
@@ -102,9 +102,10 @@ def bench(
 ) -> int:
     """Measure SCENARIOs (submit, unless said) in whole processes of their own.
 
-    submit, bulk, otp-under-bulk, enqueue, backlog (up to a million queued), limits, reports,
-    memory, cold, soak. Rounds alternate between what is compared, and whatever is measured is
-    checked: everything must have been delivered exactly once. Machines are noisy: quote ratios.
+    submit, bulk, otp-under-bulk, enqueue, backlog (up to a million queued), limits, shards,
+    reports, memory, cold, soak. Rounds alternate between what is compared, and whatever is
+    measured is checked: everything must have been delivered exactly once. Machines are noisy:
+    quote ratios.
     """
     asked = scenarios or ("submit",)
     if (compare or rivals) and "submit" not in asked:

@@ -11,6 +11,7 @@ from worker.contract.errors import SettingsError
 from worker.contract.gateway import Role
 from worker.contract.settings import Settings, Template
 from worker.contract.status import Stream
+from worker.store.sealing import Seal
 from worker.vendors.base import Vendor
 
 
@@ -20,6 +21,7 @@ def check(settings: Settings) -> Iterator[Check]:
     if settings.path:
         yield from _file(settings.path)
     yield from _api_keys(settings)
+    yield from _text_keys(settings)
     vendors: dict[str, Vendor] = {}
     for name, account in settings.vendors.items():
         try:
@@ -71,6 +73,18 @@ def _api_keys(settings: Settings) -> Iterator[Check]:
         )
 
 
+def _text_keys(settings: Settings) -> Iterator[Check]:
+    if not settings.privacy.text_keys:
+        return
+    try:
+        Seal(settings.privacy.text_keys)
+    except SettingsError as problem:
+        yield error("text keys", str(problem), "wherever the keys are set")
+    else:
+        count = len(settings.privacy.text_keys)
+        yield ok("text keys", f"texts are sealed; {count} can open them")
+
+
 def _unprotected(name: str) -> Check:
     advice = f"set callback_token or callback_addresses in [vendors.{name}]"
     return warning(f"callback {name}", "anybody may call it back", advice)
@@ -81,9 +95,9 @@ def _holds_secrets(table: Mapping[str, object]) -> bool:
     if isinstance(gateway, dict) and gateway.get("api_keys"):
         return True
     privacy = table.get("privacy")
-    if isinstance(privacy, dict) and privacy.get("number_key"):
+    if isinstance(privacy, dict) and (privacy.get("number_key") or privacy.get("text_keys")):
         return True
-    if "@" in str(table.get("redis_url", "")):
+    if any("@" in str(table.get(name, "")) for name in ("redis_url", "redis_urls")):
         return True
     webhooks = table.get("webhooks")
     if isinstance(webhooks, dict) and any("secret" in each for each in webhooks.values()):

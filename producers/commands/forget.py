@@ -13,6 +13,7 @@ from producers.commands.pages import Command
 from worker.contract import recipient
 from worker.contract.recipient import mask
 from worker.store.erasure import Erased, Eraser
+from worker.store.sealing import Seal
 
 
 @click.command(
@@ -43,7 +44,8 @@ def forget(
         _agree(wanted)
     with closing(access.shards(settings)) as shards:
         aliases = settings.privacy.aliases
-        erasers = [Eraser(store, wanted, aliases) for store in shards.all]
+        seal = Seal(settings.privacy.text_keys)
+        erasers = [Eraser(store, wanted, aliases, seal) for store in shards.all]
         if not force and (count := sum(each.on_their_way() for each in erasers)):
             raise Failure(
                 f"{count} {'message' if count == 1 else 'messages'} to it may be submitted yet: "

@@ -14,6 +14,7 @@ from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.store.inbox import Received
 from worker.store.inboxes import Inboxes, Letters, is_place
+from worker.store.sealing import Seal
 from worker.store.shards import AsyncShards
 
 
@@ -67,7 +68,7 @@ def inbound(access: Access, after: str, limit: int, with_text: bool, as_json: bo
 async def _read(settings: Settings, after: str, limit: int) -> Letters:
     shards = AsyncShards(settings)
     try:
-        return await Inboxes(shards).list(after, limit)
+        return await Inboxes(shards, Seal(settings.privacy.text_keys)).list(after, limit)
     finally:
         await shards.close()
 

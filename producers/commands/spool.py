@@ -14,6 +14,7 @@ from producers.snapshot import moment
 from producers.steps import plain
 from worker.contract.settings import Settings
 from worker.store.client import AsyncStore
+from worker.store.sealing import Seal
 from worker.store.spool import Spool, Unread
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ def _with_spool(settings: Settings, act: Callable[[Spool], Awaitable[T]]) -> T:
     async def run() -> T:
         store = AsyncStore(settings.redis_url, timeout=settings.store.timeout)
         try:
-            return await act(Spool(store))
+            return await act(Spool(store, seal=Seal(settings.privacy.text_keys)))
         finally:
             await store.close()
 

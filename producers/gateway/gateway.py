@@ -14,6 +14,7 @@ from worker import vendors
 from worker.contract.settings import ApiKey, Settings
 from worker.store.client import AsyncStore
 from worker.store.inboxes import Inboxes
+from worker.store.sealing import Seal
 from worker.store.shards import AsyncShards
 from worker.store.spool import Spool
 from worker.vendors.base import Vendor
@@ -37,6 +38,7 @@ class Gateway:
         """Make one; nothing is connected yet. Raises SettingsError."""
         shards = AsyncShards(settings)
         adapters = vendors.load_all(settings)
+        seal = Seal(settings.privacy.text_keys)
         return cls(
             settings=settings,
             client=AsyncClient(config=settings),
@@ -44,8 +46,8 @@ class Gateway:
             store=shards.first,
             vendors=adapters,
             keyring=Keyring(settings.gateway.api_keys),
-            spool=Spool(shards.first),
-            inbox=Inboxes(shards),
+            spool=Spool(shards.first, seal=seal),
+            inbox=Inboxes(shards, seal),
             gauges=Gauges(settings, adapters, shards),
         )
 

@@ -87,7 +87,7 @@ async def _send_batch(
         try:
             rows += await _send_slice(gateway, caller, key, dict(places))
         except StoreError as error:
-            known = [row.get("id") for row in rows]
+            known = [*(row.get("id") for row in rows), *error.ids]
             error.ids = known + [None] * (len(items) - len(known))
             raise
     if not any("id" in row for row in rows):
@@ -106,7 +106,12 @@ async def _send_slice(
         except (MessageError, Problem) as error:
             checked.append(error)
     good = [each for each in checked if isinstance(each, Message)]
-    found = iter(await _accept(gateway, caller, good))
+    try:
+        found = iter(await _accept(gateway, caller, good))
+    except StoreError as error:  # of several servers, others may have stored what is theirs
+        ids = iter(error.ids)
+        error.ids = [next(ids, None) if isinstance(each, Message) else None for each in checked]
+        raise
     return [
         _row(each, next(found)) if isinstance(each, Message) else _refused(each) for each in checked
     ]

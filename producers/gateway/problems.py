@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from worker.contract.errors import ConflictError, MessageError, NotFoundError, StoreError
+from worker.contract.errors import ConflictError, MessageError, NotFoundError, SealError, StoreError
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:xinshi:problem:"
@@ -118,6 +118,7 @@ _MAKERS: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (  # the
     (ConflictError, lambda e: Problem("idempotency-conflict", e.rule, field=e.field, id=e.id)),
     (MessageError, lambda error: Problem("invalid-message", error.rule, field=error.field)),
     (NotFoundError, lambda error: Problem("not-found", str(error))),
+    (SealError, lambda error: Problem("store-unavailable", str(error))),
     (StoreError, _unavailable),
     (TimeoutError, _too_slow),
     (web.HTTPException, _of_http),

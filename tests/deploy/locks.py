@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LOCKS = (ROOT / "deploy" / "requirements.lock", ROOT / "deploy" / "build.lock")
-EXTRAS = ("worker", "gateway", "flower")  #: what the image is for; it starts no server of its own
+#: What the image is for; it starts no server of its own.
+EXTRAS = ("worker", "gateway", "flower", "crypto")
 
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from producers import Client
+from tests.dump import everything
 from worker import limits, vendors
 from worker.contract import keys
 from worker.contract import settings as reading
@@ -45,22 +46,6 @@ def settings(config: Path) -> Settings:
 def client(settings: Settings) -> Iterator[Client]:
     with closing(Client(config=settings)) as client:
         yield client
-
-
-def everything(raw: redis.Redis) -> bytes:
-    """Every name and every value."""
-    found = []
-    for name in raw.scan_iter("*"):
-        read: dict[Any, Callable[..., Any]] = {
-            b"string": raw.get,
-            b"hash": raw.hgetall,
-            b"set": raw.smembers,
-            b"list": lambda name: raw.lrange(name, 0, -1),
-            b"zset": lambda name: raw.zrange(name, 0, -1),
-            b"stream": raw.xrange,
-        }
-        found.append(repr((name, read[raw.type(name)](name))))
-    return "\n".join(found).encode()
 
 
 @pytest.fixture

@@ -53,6 +53,15 @@ def test_neither_its_repr_nor_its_text_gives_number_or_words_away(outbox: Outbox
         assert "秘密" not in said
 
 
+def test_a_test_reads_the_words_of_an_app_that_seals_them(outbox: Outbox) -> None:
+    key = base64.urlsafe_b64encode(bytes(32)).decode()
+    with Client(NOWHERE, parse({"privacy": {"text_keys": [key]}})) as client, outbox.catching():
+        client.send(NUMBER, "秘密")
+        client.send_many([{"to": NUMBER, "text": "秘密" * 20}] * 2)
+
+    assert [each.text for each in outbox.messages] == ["秘密", *["秘密" * 20] * 2]
+
+
 def test_a_repeated_key_adds_nothing_until_its_day_is_over(table: Settings) -> None:
     now = [datetime(2025, 11, 20, tzinfo=UTC)]
     outbox = Outbox(table, clock=lambda: now[0])
@@ -247,7 +256,7 @@ def test_an_outbox_keeps_its_own_while_another_one_catches(table: Settings) -> N
 
 def test_a_workers_act_is_refused_by_name(outbox: Outbox) -> None:
     with pytest.raises(NotImplementedError, match="without Redis there is no release"):
-        outbox._run(acts.release(1))
+        outbox._memory.run(acts.release(1), outbox.settings)
 
 
 def test_importing_it_loads_neither_celery_nor_aiohttp_and_connects_nowhere() -> None:

@@ -1,9 +1,12 @@
 """redis_url in all its forms, each against a real server."""
 
 import ssl
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis
@@ -11,7 +14,7 @@ import redis
 from worker.contract.errors import SettingsError, StoreError
 from worker.store import sentinel
 from worker.store.client import AsyncStore, Store
-from worker.store.embedded import Server, free_port
+from worker.store.embedded import Server, binary, free_port
 
 from ..system.authority import made  # noqa: TID252 - the suite is no installed package
 from ..system.proxy import Proxy  # noqa: TID252
@@ -55,6 +58,25 @@ def secure(
     """The port of a server that speaks TLS as localhost, and its authority's certificate."""
     with Proxy(server.port, tls=authority[1]) as proxy:
         yield proxy.port, authority[0]
+
+
+@pytest.fixture
+def socket() -> Iterator[Path]:
+    """A server behind a socket of this machine; its path is short, for a socket's must be."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "redis.sock"
+        command = [binary(), "--port", "0", "--unixsocket", str(path), "--save", ""]
+        with subprocess.Popen([*command, "--dir", folder], stdout=subprocess.DEVNULL) as server:
+            end = time.monotonic() + PATIENCE
+            while not path.exists():
+                assert time.monotonic() < end, "the server made no socket"
+                time.sleep(0.01)
+            yield path
+            server.kill()
+
+
+async def test_a_socket_of_this_machine_is_an_address(socket: Path) -> None:
+    await ping(f"unix://{socket}")
 
 
 async def test_tls_works_with_the_authority_in_the_address(secure: tuple[int, Path]) -> None:
@@ -112,13 +134,13 @@ def test_an_address_that_is_none_is_refused_at_once_without_its_password(url: st
 def test_an_address_of_sentinels_is_read_whole() -> None:
     found = sentinel.parse(
         "sentinel://us%40er:p%2Fw@one:1,two,[::1]:3/ma%20in/4"
-        "?sentinel_username=s&sentinel_password=q&tls=true&ssl_ca_certs=/ca.pem&protocol=3"
+        "?sentinel_username=s&sentinel_password=q&tls=true&ssl_ca_certs=/ca.pem&health_check_interval=3"
     )
 
     assert found.hosts == (("one", 1), ("two", 26379), ("::1", 3))
     assert (found.service, found.tls) == ("ma in", True)
     assert found.server == {
-        "username": "us@er", "password": "p/w", "db": 4, "protocol": 3, "ssl_ca_certs": "/ca.pem",
+        "username": "us@er", "password": "p/w", "db": 4, "health_check_interval": 3, "ssl_ca_certs": "/ca.pem",
     }  # fmt: skip
     assert found.own == {"username": "s", "password": "q", "ssl_ca_certs": "/ca.pem"}
     assert "p/w" not in repr(found)

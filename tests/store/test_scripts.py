@@ -22,7 +22,8 @@ PARTS = sorted(name.removeprefix("_") for name in LUA if name.startswith("_"))
 COMMANDS = {
     *("GET", "SET", "DEL", "INCR", "TIME"),
     *("LLEN", "LPUSH", "LRANGE", "LTRIM", "RPUSH"),
-    *("EXISTS", "HEXISTS", "PEXPIRE", "PTTL", "SISMEMBER", "XADD", "XLEN", "XRANGE", "XTRIM"),
+    *("EXISTS", "PERSIST", "PEXPIRE", "PTTL", "RENAME"),
+    *("HEXISTS", "SISMEMBER", "XADD", "XLEN", "XRANGE", "XTRIM"),
     *("HDEL", "HGET", "HGETALL", "HINCRBY", "HMGET", "HSET", "SADD", "SMEMBERS"),
     *("ZADD", "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZREM", "ZSCORE"),
 }

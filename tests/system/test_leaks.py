@@ -1,4 +1,4 @@
-"""No number, text or secret is anywhere but in the values that are meant to hold it.
+"""No number, text or secret is anywhere but in the values that are meant to hold it; no text in clear.
 
 Everything runs, with messages, replies and secrets that can be recognised, through good and bad
 fates; then all that anybody can see is searched for them.
@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from producers import Client, Message
+from tests.dump import everything
 from worker.contract import keys
 from worker.contract import settings as reading
 from worker.contract.record import Content
@@ -31,8 +32,9 @@ from .test_webhooks import settings as webhook
 
 TEXT, PARAM, REPLY = "TEXTMARK7391", "PARAMMARK5508", "REPLYMARK2264"
 PASSWORD, NUMBER_KEY, API_KEY = "redis-secret-8842", "number-secret-3307-long", "sandbox-api-key"
+TEXT_KEY = "TEXTKEY6650".ljust(43, "k") + "="
 SECRETS = {
-    *(PASSWORD, NUMBER_KEY, API_KEY, SIGNING),
+    *(PASSWORD, NUMBER_KEY, TEXT_KEY, API_KEY, SIGNING),
     *(
         value
         for each in CREDENTIALS.values()
@@ -77,6 +79,7 @@ grace = "2s"
 listen = "127.0.0.1:{port}"
 [privacy]
 number_key = "{NUMBER_KEY}"
+text_keys = ["{TEXT_KEY}"]
 {webhook(book.port)}"""
         made = Stack(tmp_path, server, extra, url=url)
         try:
@@ -200,6 +203,7 @@ def test_nothing_that_is_to_stay_inside_is_seen_outside(stack: Stack, book: Book
     for log in sorted(stack.folder.glob("*.log")):
         seen[log.name] = log.read_text(errors="replace")
     seen["webhooks"] = repr(book.bodies)
+    stored = everything(raw).decode("latin-1")
     raw.close()
 
     assert [name for name, said in seen.items() if not said] == [], "something was not seen"
@@ -207,6 +211,8 @@ def test_nothing_that_is_to_stay_inside_is_seen_outside(stack: Stack, book: Book
     assert book.bodies, "no webhook was heard"
     assert sum(MASKED in said for said in seen.values()) >= 5, "numbers are shown, masked"
     assert [*_leaks(seen)] == []
+    assert NUMBERS[0] in stored, "the values were read"
+    assert re.findall(f"{TEXT}|{PARAM}|{REPLY}|{TEXT_KEY}", stored) == []
 
 
 def _settled(stack: Stack, ids: list[str]) -> Callable[[], bool]:

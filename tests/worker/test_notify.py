@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from aiohttp import web
 from worker.contract import keys
 from worker.contract.happenings import MIRROR_DRIFT
 from worker.contract.settings import parse
+from worker.contract.shards import Shard
 from worker.notify import endpoint as endpoints
 from worker.notify.endpoint import Endpoint
 from worker.notify.notifier import Notifier
@@ -126,6 +128,23 @@ async def test_an_event_is_posted_signed_and_in_its_form(start: Start, app: App)
     milliseconds = int(webhook_id.removeprefix("evt_").partition("-")[0])
     assert found.timestamp.timestamp() == milliseconds / 1000
     assert (case.look().delivered, case.look().failed) == (1, 0)
+
+
+async def test_events_of_a_later_shard_have_ids_that_the_first_ones_cannot_have(
+    redis_url: str, start: Start, app: App
+) -> None:
+    case = start({"concurrency": 5}, app=app)
+    shards = (Shard("0", f"{redis_url[:-1]}1"), Shard("1", redis_url))
+    case.notifier = Notifier(replace(case.settings, shards=shards, shard=1), grace=30)
+    await case.ticks()
+
+    plain = case.emit()
+    letter = case.lab.run(emit("inbound", {"id": "7-0", "account": "main"}))
+    await case.delivers(2)
+
+    by_id = {each.id: each.verified().data for each in app.came}
+    assert set(by_id) == {f"{plain[0]}.1", f"evt_{letter}.1"}
+    assert by_id[f"evt_{letter}.1"]["id"] == "7-0.1", "as /v1/inbound has it"
 
 
 async def test_only_what_an_endpoint_asked_for_comes(start: Start, app: App) -> None:

@@ -8,6 +8,7 @@
     ├── NotFoundError      no message has this id (or its retention is over)
     ├── WebhookError       a request is no webhook of ours, or not a fresh one
     └── StoreError         Redis did not answer in time, or refused
+        └── SealError      what it holds is sealed with a key that the settings do not have
 
 No text of an error holds a secret, a whole phone number or a message's text.
 """
@@ -80,7 +81,16 @@ class StoreError(XinshiError):
     """Redis could not be reached in time, or refused the command.
 
     Where it struck in the middle of a batch, ``ids`` has the ids of what is surely stored, in
-    order, and None for the rest.
+    order, and None for the rest. With idempotency keys all of it may be sent again.
     """
 
     ids: Sequence[str | None] = ()
+
+
+class SealError(StoreError):
+    """What the store holds was sealed with a key that ``[privacy] text_keys`` does not have."""
+
+    rule = "cannot be opened: [privacy] text_keys"
+
+    def __init__(self) -> None:
+        super().__init__(f"a text in the store {self.rule}")

@@ -88,6 +88,16 @@ def place_of(event_id: str, shard: int) -> str:
     return f"{event_id}.{shard}" if shard else event_id
 
 
+def of_shard(event: Event, shard: int) -> Event:
+    """Return an event as it is told among those of all shards; so is the letter that it names."""
+    if not shard:
+        return event
+    data = event.data
+    if event.type in (INBOUND, OPT_OUT):
+        data = {**data, "id": place_of(str(data.get("id", "")), shard)}
+    return msgspec.structs.replace(event, id=place_of(event.id, shard), data=data)
+
+
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(_Step | dict[str, object]).decode
 

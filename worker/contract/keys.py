@@ -40,6 +40,7 @@ HISTORY = PREFIX + "history:"  # + account: list of "ms amount", what it had; 48
 WORKERS = PREFIX + "workers"  # sorted set, worker process -> its last beat in ms; ten minutes
 HEARTBEAT = PREFIX + "heartbeat:"  # + worker process: hash, what it says of itself; 20 s
 INBOUND = PREFIX + "inbound"  # stream, inbound messages; the last hundred thousand
+RENEWED = PREFIX + "renewed:"  # + chance: stream, sealed anew until it takes its place; ten minutes
 EVENTS = PREFIX + "events"  # stream, what happened; the last ones, as many as the next says
 OUTLIVED = PREFIX + "outlived"  # sorted set, id -> when its text is removed, ms; `keep_texts`
 TEXTS_KEPT = PREFIX + "keep-texts"  # integer, ms after the end, -1: the record's; as workers start

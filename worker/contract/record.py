@@ -30,7 +30,7 @@ class Record(msgspec.Struct, array_like=True):
     status: Status
     stream: Stream
     to: str  #: E.164
-    content: str  #: Content as JSON; emptied when nobody needs it any more
+    content: str  #: Content as JSON, or sealed; emptied when nobody needs it any more
     length: int  #: billed characters, signature included
     segments: int
     template: str
@@ -107,5 +107,5 @@ def decode(packed: bytes) -> Record:
 
 
 def content(record: Record) -> Content:
-    """Return what the message says; empty once the text was removed."""
+    """Return what an opened message says; empty once the text was removed."""
     return _CONTENT.decode(record.content) if record.content else Content()

@@ -102,7 +102,8 @@ class Endpoint:
             await self._feed.done(events)
 
     async def _hold(self, events: list[Event]) -> None:
-        packed = [(each.id, body(each)) for each in events]
+        told = (happenings.of_shard(each, self._shard) for each in events)
+        packed = [(each.id, body(found)) for each, found in zip(events, told, strict=True)]
         dropped = await self._store.run(webhooks.hold(self._name, packed))
         self._dropped += dropped
         if self._dropped and time.monotonic() >= self._complain:

@@ -3,7 +3,6 @@
 An act knows no connection, so the same one serves the sync and the async client.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from worker.contract.record import Record
 from worker.contract.status import Status, Stream
 from worker.store import scripts
 from worker.store.scripts import Script
+from worker.store.sealing import UNSEALED, Seal
 
 T = TypeVar("T")
 _RING = jobs.envelope()
-_DIGEST = 12  # bytes of a shared text's name; in hexadecimal twice as many
+_WORTH = 48  # bytes of a plain text from which it is shared: its name has half as many
 _CODE, _REASON = 64, 200  # characters kept of them: a record holds some two dozen
 
 
@@ -44,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     digest: str  #: of what the message says, to whom
     stream: str
     to: str
-    content: bytes  #: Content as JSON
+    content: bytes  #: Content as JSON, not sealed
     length: int
     segments: int
     template: str
@@ -135,16 +135,21 @@ class Swept:
 
 
 def accept(
-    entries: Iterable[Entry], *, retention: float, idempotency: float, number_key: str = ""
+    entries: Iterable[Entry],
+    *,
+    retention: float,
+    idempotency: float,
+    number_key: str = "",
+    seal: Seal = UNSEALED,
 ) -> Act[list[Accepted]]:
     """Store messages; times in seconds. ``number_key``: what tells the one of their aliases.
 
     The act fails as a whole where the workers have another one.
     """
     entries = list(entries)
-    shared = _shared(entry.content for entry in entries)
-    texts = {digest: text.decode() for text, digest in shared.items()}
-    packed = msgspec.msgpack.encode([texts, [_row(entry, shared) for entry in entries]])
+    shared = _shared((entry.content for entry in entries), seal)
+    texts = {digest: seal.seal(text.decode()) for text, digest in shared.items()}
+    packed = msgspec.msgpack.encode([texts, [_row(entry, shared, seal) for entry in entries]])
     args = (_RING, int(retention * 1000), int(idempotency * 1000), packed, number_key)
 
     def read(answers: list[Any]) -> list[Accepted]:
@@ -159,7 +164,7 @@ def accept(
     return Act(scripts.load("accept"), args, read, durable=True)
 
 
-def _row(entry: Entry, shared: Mapping[bytes, str]) -> tuple[str | int, ...]:
+def _row(entry: Entry, shared: Mapping[bytes, str], seal: Seal) -> tuple[str | int, ...]:
     digest = shared.get(entry.content)
     return (
         entry.id,
@@ -167,7 +172,7 @@ def _row(entry: Entry, shared: Mapping[bytes, str]) -> tuple[str | int, ...]:
         entry.digest,
         entry.stream,
         entry.to,
-        f"={digest}" if digest else entry.content.decode(),
+        f"={digest}" if digest else seal.seal(entry.content.decode()),
         entry.length,
         entry.segments,
         entry.template,
@@ -181,13 +186,13 @@ def _row(entry: Entry, shared: Mapping[bytes, str]) -> tuple[str | int, ...]:
     )
 
 
-def _shared(contents: Iterable[bytes]) -> dict[bytes, str]:
+def _shared(contents: Iterable[bytes], seal: Seal) -> dict[bytes, str]:
     """Return what several of the messages say, where that is long enough to be stored apart."""
     counted = Counter(contents)
     return {
-        text: hashlib.blake2b(text, digest_size=_DIGEST).hexdigest()
+        text: seal.name(text)
         for text, count in counted.items()
-        if count > 1 and len(text) > 4 * _DIGEST
+        if count > 1 and (len(text) > _WORTH or seal)  # what is sealed is long
     }
 
 

@@ -30,7 +30,7 @@ def client(url: str, *, timeout: float, connections: int) -> "redis.Redis":
 
     ``timeout``: seconds for one answer, and for a free connection while all are busy.
     """
-    options = _options(timeout) | {
+    options = _options(url, timeout) | {
         "retry": Retry(NoBackoff(), 0),
         "max_connections": connections,
         "timeout": timeout,
@@ -49,7 +49,7 @@ def client(url: str, *, timeout: float, connections: int) -> "redis.Redis":
 
 def async_client(url: str, *, timeout: float, connections: int) -> "redis.asyncio.Redis":
     """Return the same for an event loop; the caller bounds the wait for a connection."""
-    options = _options(timeout) | {
+    options = _options(url, timeout) | {
         "retry": AsyncRetry(NoBackoff(), 0),
         "max_connections": connections,
         "timeout": None,
@@ -78,11 +78,11 @@ def untrusted(error: BaseException | None) -> str:
     return ""
 
 
-def _options(timeout: float) -> dict[str, Any]:
+def _options(url: str, timeout: float) -> dict[str, Any]:
     return {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
-        "socket_keepalive": True,
+        **({} if urlsplit(url).scheme == "unix" else {"socket_keepalive": True}),
         "encoding_errors": "replace",  # a verdict is worth more than a letter of the vendor's code
     }
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, fields
 import msgspec
 
 from worker.contract import keys, record
+from worker.contract.errors import SealError
 from worker.contract.privacy import Aliases
 from worker.contract.recipient import national
 from worker.contract.status import FINAL, Status, Stream
-from worker.store import scripts
+from worker.store import scripts, walking
 from worker.store.acts import Act
 from worker.store.client import Store
-from worker.store.entries import BEGIN, rows
 from worker.store.inbox import Letter
+from worker.store.sealing import UNSEALED, Seal
 
-_RECORDS = 1000  # looked at, or forgotten, a call
-_ENTRIES = 1000  # of a stream, a call
+_RECORDS = 1000  # forgotten a call
 _DONE = FINAL | {Status.SUBMITTED}
 
 
@@ -57,12 +57,13 @@ class Erased:
 class Eraser:
     """Erases one number from one store. Raises StoreError."""
 
-    def __init__(self, store: Store, number: str, aliases: Aliases) -> None:
+    def __init__(self, store: Store, number: str, aliases: Aliases, seal: Seal = UNSEALED) -> None:
         """``number`` is E.164."""
         self._store = store
         self._number = number
         self._digits = national(number).encode()
         self._alias = aliases.number(number)
+        self._seal = seal
 
     def on_their_way(self) -> int:
         """Return how many messages to it may be submitted yet; reads through every record."""
@@ -86,23 +87,12 @@ class Eraser:
         return done
 
     def _messages(self) -> Iterator[tuple[str, Status]]:
-        for names in self._names(keys.MESSAGE):
+        for names in walking.names(self._store, keys.MESSAGE):
             for name, packed in zip(names, self._store.command("MGET", *names), strict=True):
                 if packed and self._digits in packed:
                     found = record.decode(packed)
                     if found.to == self._number:
                         yield name.removeprefix(keys.MESSAGE), found.status
-
-    def _names(self, prefix: str) -> Iterator[list[str]]:
-        cursor = 0
-        while True:
-            cursor, found = self._store.command(
-                "SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", _RECORDS
-            )
-            if found:
-                yield [each.decode() for each in found]
-            if not cursor:
-                return
 
     def _replies(self) -> int:
         mine = [
@@ -114,17 +104,18 @@ class Eraser:
         return sum(int(self._store.command("XDEL", keys.INBOUND, each)) for each in mine)
 
     def _entries(self, stream: str) -> Iterator[tuple[str, dict[bytes, bytes]]]:
-        place = BEGIN
-        while True:
-            answer = self._store.command("XRANGE", stream, f"({place}", "+", "COUNT", _ENTRIES)
-            found = list(rows(answer))
-            if not found:
-                return
-            yield from found
-            place = found[-1][0]
+        for some in walking.entries(self._store, stream):
+            yield from some
 
     def _is_in(self, entry: dict[bytes, bytes]) -> bool:
-        return any(self._digits in said for said in entry.values())
+        return any(self._digits in self._opened(said) for said in entry.values())
+
+    def _opened(self, said: bytes) -> bytes:
+        """Return what stands in an entry; without its key, nothing can be found in it."""
+        try:
+            return self._seal.open_bytes(said)
+        except SealError:
+            return b""
 
     def _memories(self, accounts: Sequence[str]) -> int:
         known = {each.decode() for each in self._store.command("SMEMBERS", keys.ACCOUNTS)}
@@ -137,5 +128,6 @@ class Eraser:
         return int(self._store.command("DEL", *names))
 
     def _lists(self) -> int:
-        scopes = [each for names in self._names(keys.SUPPRESSED) for each in names]
+        found = walking.names(self._store, keys.SUPPRESSED)
+        scopes = [each for names in found for each in names]
         return sum(int(self._store.command("SREM", each, self._digits)) for each in scopes)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from worker.contract.errors import StoreError
 from worker.contract.happenings import place_of
 from worker.store.inbox import Inbox, Received
+from worker.store.sealing import UNSEALED, Seal
 from worker.store.shards import AsyncShards
 
 _PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
@@ -47,9 +48,9 @@ Away = list[StoreError]
 class Inboxes:
     """The inboxes of all shards; with one server they are its inbox."""
 
-    def __init__(self, shards: AsyncShards) -> None:
+    def __init__(self, shards: AsyncShards, seal: Seal = UNSEALED) -> None:
         self._shards = shards
-        self._all = [Inbox(store) for store in shards.all]
+        self._all = [Inbox(store, seal) for store in shards.all]
 
     async def list(self, after: str = "", most: int = 100) -> Letters:
         """Return inbound messages behind a place, the oldest first; raise StoreError."""

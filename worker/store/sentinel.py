@@ -126,9 +126,14 @@ class Pool(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool):
     """A pool that waits for a free connection, and closes those to the Sentinels with its own."""
 
     def disconnect(self, inuse_connections: bool = True) -> None:
-        super().disconnect(inuse_connections=inuse_connections)
         if inuse_connections:
-            self.sentinel_manager.close()
+            super().disconnect()
+            for each in self.sentinel_manager.sentinels:
+                each.close()
+            return
+        for each in list(self.pool.queue):  # redis-py 6's own pool that waits can't tell them apart
+            if each is not None:
+                each.disconnect()
 
 
 class AsyncPool(

@@ -14,10 +14,11 @@ import msgspec
 from redis.exceptions import RedisError, ResponseError
 
 from worker.contract import keys
-from worker.contract.errors import StoreError
+from worker.contract.errors import SealError, StoreError
 from worker.contract.events import Kind, Raw
 from worker.store.client import AsyncStore
 from worker.store.entries import BEGIN, moment, of_one_stream, rows
+from worker.store.sealing import UNSEALED, Seal
 
 _GROUP = "parsers"
 _IDLE = 60.0  # seconds after which a page that its consumer did not finish goes to another one
@@ -72,15 +73,15 @@ _DECODE = msgspec.msgpack.Decoder(_Page).decode
 class Spool:
     """The spool of one store. Raises StoreError."""
 
-    def __init__(self, store: AsyncStore, *, idle: float = _IDLE) -> None:
+    def __init__(self, store: AsyncStore, *, idle: float = _IDLE, seal: Seal = UNSEALED) -> None:
         self._store = store
+        self._seal = seal
         self._idle = int(idle * 1000)
 
     async def put(self, account: str, raw: Raw) -> str:
         """Keep a page; returns its id. Raises StoreError: then the vendor must not be told yes."""
-        entry: bytes = await self._store.command(
-            "XADD", keys.SPOOL, "*", "page", _packed(account, raw)
-        )
+        packed = self._seal.seal_bytes(_packed(account, raw))
+        entry: bytes = await self._store.command("XADD", keys.SPOOL, "*", "page", packed)
         return entry.decode()
 
     async def take(self, consumer: str, most: int) -> list[Page]:
@@ -117,12 +118,18 @@ class Spool:
                 raise
 
     async def _read(self, entries: Any) -> list[Page]:
-        """Return the pages; what is none (another version wrote it) is put aside as it is."""
+        """Return the pages; what is none (another version wrote it) is put aside as it is.
+
+        So is what cannot be opened: it may be put back once its key is there.
+        """
         found = []
         for entry_id, fields in rows(entries):
             packed = fields.get(b"page", b"")
             try:
-                page = _DECODE(packed)
+                page = _DECODE(self._seal.open_bytes(packed))
+            except SealError as error:
+                await self._move(entry_id, packed, f"the page {error.rule}")
+                continue
             except msgspec.MsgspecError:
                 await self._move(entry_id, packed, "the entry is no page that this version knows")
                 continue
@@ -137,7 +144,8 @@ class Spool:
 
     async def unreadable(self, page: Page, why: str) -> None:
         """Put a page aside that no parser understands, with the reason."""
-        await self._move(page.id, _packed(page.account, page.raw, page.came), why)
+        packed = self._seal.seal_bytes(_packed(page.account, page.raw, page.came))
+        await self._move(page.id, packed, why)
 
     async def _move(self, entry_id: str, packed: bytes, why: str) -> None:
         kept = ("XADD", keys.UNREADABLE, "*", "page", packed, "why", why[:200])
@@ -145,7 +153,8 @@ class Spool:
 
     async def aside(self, most: int = 100) -> list[Unread]:
         """Return pages that no parser understood, the oldest first; what they say is not shown."""
-        return [_unread(entry_id, fields) for entry_id, fields in await self._aside("+", most)]
+        found = await self._aside("+", most)
+        return [_unread(entry_id, fields, self._seal) for entry_id, fields in found]
 
     async def replay(self) -> int:
         """Put the unreadable pages back, after a fix; returns how many.
@@ -207,11 +216,11 @@ def _whole(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _unread(entry_id: str, fields: dict[bytes, bytes]) -> Unread:
+def _unread(entry_id: str, fields: dict[bytes, bytes], seal: Seal) -> Unread:
     why = fields.get(b"why", b"").decode(errors="replace")
     try:
-        page = _DECODE(fields.get(b"page", b""))
-    except msgspec.MsgspecError:
+        page = _DECODE(seal.open_bytes(fields.get(b"page", b"")))
+    except (msgspec.MsgspecError, SealError):
         return Unread(entry_id, "", "", why, moment(entry_id))
     return Unread(entry_id, page.account, page.kind, why, page.came or moment(entry_id))
 

@@ -12,6 +12,7 @@ from producers.bench.scenarios import (
     memory,
     otp,
     reports,
+    shards,
     soak,
     submit,
 )
@@ -23,6 +24,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "enqueue": enqueue.SCENARIO,
     "backlog": backlog.SCENARIO,
     "limits": limits.SCENARIO,
+    "shards": shards.SCENARIO,
     "reports": reports.SCENARIO,
     "memory": memory.SCENARIO,
     "cold": cold.SCENARIO,

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from cryptography.fernet import Fernet
 
 from producers.gateway import bodies
 from tests.producers.gateway.conftest import (
@@ -27,7 +28,8 @@ from worker.contract import jobs, keys
 from worker.store import balances, care
 from worker.store.client import AsyncStore
 from worker.store.embedded import Server, free_port
-from worker.store.inbox import Letter
+from worker.store.inbox import Letter, sealed
+from worker.store.sealing import Seal
 
 
 @pytest.fixture
@@ -397,3 +399,22 @@ async def test_a_bug_is_a_problem_that_quotes_nothing(
     assert NUMBER not in said
     assert "RuntimeError" in said
     assert KEY not in said
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its key", "another key"])
+async def test_a_sealed_reply_is_opened_or_the_answer_says_which_setting_lacks(
+    open_gateway: Open, redis_url: str, raw: redis.Redis, known: bool
+) -> None:
+    key, other = (Fernet.generate_key().decode() for _ in range(2))
+    letter = sealed(Letter(account="chuangrui", sender=f"+86{NUMBER}", text="好的"), Seal([key]))
+    raw.xadd(keys.INBOUND, {"letter": msgspec.json.encode(letter)})
+    extra = f'[privacy]\ntext_keys = ["{key if known else other}"]\n'
+    gateway = await open_gateway(configured(redis_url, extra))
+
+    answer = await gateway.get("/v1/inbound")
+
+    if known:
+        assert [each["text"] for each in (await answer.json())["messages"]] == ["好的"]
+    else:
+        found = await problem(answer, 503, "store-unavailable")
+        assert found["detail"] == "a text in the store cannot be opened: [privacy] text_keys"
