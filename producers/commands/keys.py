@@ -20,7 +20,7 @@ _BYTES = 32
 
 @click.group(
     cls=Group,
-    examples=("xinshi keys api", "xinshi keys new", "xinshi keys rotate"),
+    examples=("xinshi keys new", "xinshi keys rotate"),
     codes="0 it worked; 1 the operation failed; 2 bad usage",
 )
 def keys() -> None:
