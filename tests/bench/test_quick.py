@@ -21,7 +21,9 @@ from producers.bench.vendor import VendorEnd
 from worker.contract.status import Status
 
 Bench = Callable[..., Any]
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
+system, chaos = pytest.mark.system, pytest.mark.chaos
+ALWAYS = {"submit", "enqueue", "limits", "memory"}  # the others take longer than a commit waits
 QUICK = Options(messages=200, rounds=1, latency=5.0, in_flight=64, quick=True)
 
 
@@ -38,7 +40,10 @@ def post(end: VendorEnd, number: str) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(each, marks=system if each in ALWAYS else chaos) for each in SCENARIOS],
+)
 def test_a_scenario_delivers_everything_and_tells_sane_figures(name: str, bench: Bench) -> None:
     ran = bench(name, "--quick", "--json")
 
@@ -63,6 +68,7 @@ def test_a_scenario_delivers_everything_and_tells_sane_figures(name: str, bench:
         assert bool(series) is (name == "soak")
 
 
+@system
 def test_people_get_a_table_and_a_chart(bench: Bench, tmp_path: Path) -> None:
     ran = bench("memory", "--quick", "--rounds", "2", "--chart", "chart.svg")
 
@@ -74,6 +80,7 @@ def test_people_get_a_table_and_a_chart(bench: Bench, tmp_path: Path) -> None:
     assert "distinct texts" in texts
 
 
+@system
 @pytest.mark.parametrize("name", ["bare", "tuned", "celery-threads"])
 def test_a_rival_does_the_whole_job_once_a_message(name: str) -> None:
     rival = compare.RIVALS[name]
@@ -85,6 +92,7 @@ def test_a_rival_does_the_whole_job_once_a_message(name: str) -> None:
     assert found.figures["rate"] > 0
 
 
+@system
 def test_processes_share_the_work(bench: Bench) -> None:
     ran = bench("submit", "--quick", "--processes", "2", "--tail", "1% 1s", "--json")
 
@@ -94,6 +102,7 @@ def test_processes_share_the_work(bench: Bench) -> None:
     assert found["tail"] == {"every": 100, "seconds": 1.0}
 
 
+@system
 def test_a_message_that_comes_twice_is_no_result(rig: Rig) -> None:
     end = rig.vendor()
     post(end, "13800000001")
@@ -107,6 +116,7 @@ def test_a_message_that_comes_twice_is_no_result(rig: Rig) -> None:
         rig.once(end, 2)
 
 
+@system
 def test_a_message_that_never_comes_is_no_result(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     end = rig.vendor()
     rig.configure(("bench", "zhenzi", end))
@@ -119,6 +129,7 @@ def test_a_message_that_never_comes_is_no_result(rig: Rig, monkeypatch: pytest.M
         rig.settled(ids, Status.SUBMITTED)
 
 
+@system
 def test_a_result_that_is_wrong_ends_the_command_with_one_line(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
