@@ -1,4 +1,4 @@
-"""Process: what one worker process owns: a loop, a store, an HTTP session and the pump."""
+"""Process: what one worker process owns: a loop, a store, the vendors' connections and the pump."""
 
 import asyncio
 import contextlib
