@@ -5,7 +5,6 @@ at a time; the page goes to the spool before anything else; a full page is follo
 """
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from worker.contract.errors import StoreError
 from worker.contract.events import Raw
 from worker.contract.settings import Settings
 from worker.store.client import AsyncStore
+from worker.store.lease import Lease
 from worker.store.sealing import Seal
 from worker.store.spool import Spool
 from worker.transport import Lost, NotSent, Transport
@@ -62,10 +62,9 @@ class Poller:
         return sum(each for each in found if isinstance(each, int))
 
     async def _drain(self, vendor: Vendor, kind: str) -> int:
-        key = f"{keys.LEASE}{vendor.name}:{kind}"
-        life = int((self._settings.vendors[vendor.name].timeouts.total + _MARGIN) * 1000)
-        token = secrets.token_hex(8)
-        if not await self._store.command("SET", key, token, "NX", "PX", life):
+        life = self._settings.vendors[vendor.name].timeouts.total + _MARGIN
+        lease = Lease(self._store, f"{keys.LEASE}{vendor.name}:{kind}", life)
+        if not await lease.take():
             return 0
         pages = 0
         try:
@@ -74,18 +73,11 @@ class Poller:
                 if raw is None or not await self._keep(vendor, kind, raw):
                     break
                 pages += 1
-                if not _full(vendor, raw) or not await self._prolong(key, token, life):
+                if not _full(vendor, raw) or not await lease.take():
                     break
         finally:
-            if await self._store.command("GET", key) == token.encode():
-                await self._store.command("DEL", key)
+            await lease.release()
         return pages
-
-    async def _prolong(self, key: str, token: str, life: int) -> bool:
-        """Keep the lease for another page; returns whether it is still ours."""
-        if await self._store.command("GET", key) != token.encode():
-            return False
-        return bool(await self._store.command("PEXPIRE", key, life))
 
     async def _poll(self, vendor: Vendor, call: Call[Raw]) -> Raw | None:
         try:
