@@ -112,4 +112,7 @@ STAGES: Mapping[str, Callable[[Path, str], Stage]] = {
     "docs/events.md": events,
     "docs/webhooks.md": webhooks,
     "docs/web-apps.md": web_apps,
+    "docs/zh/events.md": events,
+    "docs/zh/webhooks.md": webhooks,
+    "docs/zh/web-apps.md": web_apps,
 }

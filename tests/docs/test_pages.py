@@ -13,7 +13,7 @@ import pytest
 from docs.making import codes, command, http, python, settings
 from producers.cli import command as xinshi
 from tests.docs.samples import DOCS, PAGES, ROOT
-from worker import __version__, vendors
+from worker import __version__
 from worker.contract.status import Status
 from worker.vendors.base import Outcome
 
@@ -25,12 +25,15 @@ CONFIG = (ROOT / "mkdocs.yml").read_text("utf-8")
 # --- what is made from the code -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "path"), list(codes.pages()), ids=vendors.names())
-def test_the_tables_of_codes_are_the_adapters(name: str, path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "path", "words"),
+    [pytest.param(*each, id=str(each[1].relative_to(DOCS))) for each in codes.pages()],
+)
+def test_the_tables_of_codes_are_the_adapters(name: str, path: Path, words: codes.Words) -> None:
     """``python -m docs.making.codes`` writes them."""
     text = path.read_text("utf-8")
 
-    assert codes.fresh(text, name) == text
+    assert codes.fresh(text, name, words) == text
     shown = set(re.findall(r"<!-- codes: (\w+) -->", text))
     assert shown == {
         each for each in ("codes", "results", "states") if hasattr(codes.adapter(name), each)
@@ -119,21 +122,21 @@ def test_the_pictures_say_the_same_in_both_languages(name: str) -> None:
     assert re.search(r"[\u4e00-\u9fff]", chinese.read_text("utf-8"))
 
 
-def test_the_readmes_have_the_same_parts_samples_and_links() -> None:
-    """What is no prose is the same; where a page is there in Chinese, that one is meant."""
-    english, chinese = (
-        (ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")
-    )
-    twins = {
-        "README.zh-CN.md": "README.md",
-        "docs/zh/vendors.md": "docs/vendors/index.md",
-        "docs/pictures/life.zh.svg": "docs/pictures/life.svg",
-    }
+@pytest.mark.parametrize(
+    ("page", "head", "same"),
+    [
+        ("comparison.md", "| what we say | read in |", "the same"),
+        ("zh/comparison.md", "| 我们说的 | 出处 |", "同"),
+    ],
+)
+def test_what_we_say_of_other_systems_has_its_source(page: str, head: str, same: str) -> None:
+    told = (DOCS / page).read_text("utf-8")
 
-    for pattern in (r"^(#+) ", r"^    (\S+)", r"^\| `(\w+)`", r"^```(\w*)$", r"\]\(([^)]+)\)"):
-        one, two = (re.findall(pattern, text, re.MULTILINE) for text in (english, chinese))
-        told = [twins.get(each, each.replace("docs/zh/", "docs/")) for each in two]
-        assert [twins.get(each, each) for each in one] == told
+    for section in re.split(r"^## ", told, flags=re.MULTILINE)[1:-1]:
+        (_, table) = section.split(f"{head}\n|---|---|\n")
+        for row in table.partition("\n\n")[0].splitlines():
+            source = row.split(" | ")[1]
+            assert source.startswith(same) or "](https://github.com/" in source, row
 
 
 def test_every_link_of_the_files_at_the_top_leads_somewhere() -> None:
@@ -212,7 +215,9 @@ def test_the_pictures_are_in_the_page_and_follow_its_colours(site: Path) -> None
     [
         ("concepts", ".", "../zh/concepts"),
         ("zh/concepts", "../../concepts", "."),
-        ("deploy", ".", "../zh"),
+        ("deploy", ".", "../zh/deploy"),
+        ("zh/vendors/tencent", "../../../vendors/tencent", "."),
+        ("decisions", ".", "../zh"),
         ("zh", "..", "."),
     ],
 )
