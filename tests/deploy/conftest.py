@@ -161,6 +161,17 @@ def deployments() -> dict[str, Any]:
     }
 
 
+def scaled(kind: str) -> dict[str, list[dict[str, Any]]]:
+    """The triggers of a kind, by the names of the deployments that they scale."""
+    return {
+        each["spec"]["scaleTargetRef"]["name"]: [
+            trigger for trigger in each["spec"]["triggers"] if trigger["type"] == kind
+        ]
+        for each in documents(KUBERNETES / "autoscaling" / "workers.yaml")
+        if each["kind"] == "ScaledObject"
+    }
+
+
 def _deployed() -> Iterator[Started]:
     (generated,) = base()["configMapGenerator"]
     shared = dict(literal.split("=", 1) for literal in generated["literals"])

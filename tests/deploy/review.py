@@ -93,7 +93,9 @@ def audited(tool: str, lock: Path) -> tuple[list[str], list[str]]:
     try:
         found = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
-        return [], [f"{lock.name}: no database of advisories"]
+        return [], [
+            f"{lock.name}: known vulnerabilities; the database of advisories did not answer"
+        ]
     known = [
         f"{canonicalize_name(each['name'])} {each.get('version', '')}: {one['id']}"
         for each in found
@@ -135,8 +137,19 @@ def main(args: Sequence[str]) -> int:
     for line in (*wrong, *(f"not looked at: {each}" for each in unseen)):
         sys.stderr.write(f"{line}\n")
     if not wrong:
-        sys.stdout.write("review: pins, hashes and licences are in order\n")
+        sys.stdout.write(
+            f"review: pins, hashes and licences are in order; {asked(given, unseen)}\n"
+        )
     return 1 if wrong else 0
+
+
+def asked(given: argparse.Namespace, unseen: Sequence[str]) -> str:
+    """Return what can be said of known vulnerabilities where none was found."""
+    if not given.audit:
+        return "known vulnerabilities were not asked for: make audit"
+    if unseen:
+        return "known vulnerabilities were NOT looked up for all of it, see above"
+    return "no vulnerability is known"
 
 
 if __name__ == "__main__":

@@ -1,17 +1,23 @@
 """What is started: the Procfile's commands, everywhere the same, and nobody forgotten."""
 
 import re
+import tomllib
 from pathlib import Path
 
+import flower.options  # noqa: F401 - what it takes, it adds to tornado's options
 import pytest
+from celery.bin.beat import beat as celery_beat
+from celery.bin.worker import worker as celery_worker
+from tornado.options import options
 
 from producers.cli import command
-from worker import process
+from worker import exposition, loop, process
 from worker.contract import jobs
 from worker.contract.metrics import LISTEN
-from worker.contract.settings import GatewaySettings, Timeouts, load
+from worker.contract.settings import GatewaySettings, StoreSettings, Timeouts, load, parse
 from worker.contract.status import Stream
-from worker.heartbeat import EVERY, STALE
+from worker.heartbeat.heart import EVERY, STALE
+from worker.notify import notifier
 from worker.vendors import load_all, names
 
 from .conftest import (
@@ -31,8 +37,13 @@ from .conftest import (
 
 #: Where it listens, who may look, and what an instance is called: that differs.
 _OWN = re.compile(r"--(listen|address|port|conf)\b")
-_JOIN = 5.0  # seconds that Loop.stop waits for its thread
 _SLOW = 10.0  # seconds that a busy machine may need besides
+
+#: What each of Celery's own commands takes; Flower's options are tornado's.
+CELERY = {
+    name: {option for one in page.params for option in one.opts}
+    for name, page in (("worker", celery_worker), ("beat", celery_beat))
+} | {"flower": {f"--{name}" for name in options}}
 
 EVERYTHING = pytest.mark.parametrize("each", started(), ids=str)
 WHERE = ("compose", "systemd", "kubernetes")
@@ -74,7 +85,8 @@ def test_its_command_and_options_exist(each: Started) -> None:
         assert {word for word in rest if word.startswith("--")} <= known
     else:
         assert (program, *rest[:2]) == ("celery", "-A", "worker.app")
-        assert rest[2] in {"worker", "beat", "flower"}
+        given = {word.partition("=")[0] for word in rest[3:] if word.startswith("-")}
+        assert given <= CELERY[rest[2]]
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -102,10 +114,24 @@ def test_no_two_workers_have_one_name(where: str) -> None:
     assert ("%i" in "".join(names)) == (where == "systemd"), "its instances share a machine"
 
 
+def longest_end() -> float:
+    """Seconds that a worker takes to end where everything that it waits for takes its longest."""
+    leaving = 2 * StoreSettings().timeout  # its last beat, and the word that there is none any more
+    draining = Timeouts().total + process._SETTLING
+    return leaving + draining + notifier._GRACE + exposition._JOIN + loop._JOIN
+
+
+def test_no_account_of_the_example_takes_longer_than_a_worker_is_given() -> None:
+    example = tomllib.loads((DEPLOY / "xinshi.example.toml").read_text("utf-8"))
+
+    longest = max(each.timeouts.total for each in parse(example).vendors.values())
+    assert longest <= Timeouts().total, "or the graces want to be longer"
+
+
 @EVERYTHING
 def test_its_grace_is_longer_than_what_it_finishes(each: Started) -> None:
     if each.role.startswith("worker"):
-        needs = Timeouts().total + process._SETTLING + _JOIN + _SLOW
+        needs = longest_end() + _SLOW / 2
     elif each.role == "gateway":
         needs = GatewaySettings().timeout + (_SLOW if each.where == "kubernetes" else _SLOW / 2)
     else:

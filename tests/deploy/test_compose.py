@@ -1,11 +1,18 @@
 """compose.yaml: each service bounded, watched, without rights, and fed from files that exist."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from .conftest import DEPLOY, compose, documents, ours, seconds
+from producers.cli import command
+from worker.broker import broker
+from worker.contract.settings import load
+from worker.vendors import load_all, names
+
+from .conftest import DEPLOY, ROOT, compose, documents, ours, seconds, started
 
 KEYS = {
     *("image", "build", "command", "restart", "init", "read_only", "tmpfs", "cap_drop", "user"),
@@ -71,6 +78,56 @@ def test_secrets_are_files_that_git_does_not_keep() -> None:
     assert "deploy/secrets/" in kept
     used = {each for service in SERVICES.values() for each in service.get("secrets", [])}
     assert used == compose()["secrets"].keys()
+
+
+def sandboxed() -> str:
+    """The settings against the sandbox, as docs/deploy.md has them printed."""
+    (words,) = re.findall(
+        r"run --rm -T --no-deps sandbox \\\n +xinshi (sandbox .*?) \|",
+        (ROOT / "docs" / "deploy.md").read_text("utf-8"),
+    )
+    return CliRunner().invoke(command, words.split(), catch_exceptions=False).output
+
+
+@pytest.mark.parametrize("sandbox", [False, True])
+@pytest.mark.parametrize("name", [each.role for each in started() if each.where == "compose"])
+def test_a_service_takes_the_settings_that_the_page_has_made(
+    name: str, sandbox: bool, tmp_path: Path
+) -> None:
+    """With the example, or what the sandbox prints, and the address as the page writes it."""
+    example = (DEPLOY / "xinshi.example.toml").read_text("utf-8")
+    (tmp_path / "xinshi.toml").write_text(sandboxed() if sandbox else example, "utf-8")
+    (tmp_path / "redis_url").write_text("redis://xinshi:abc@valkey:6379/0\n")
+    environment = {
+        key: value.replace("/run/secrets", str(tmp_path))
+        for key, value in SERVICES[name].get("environment", {}).items()
+    }
+
+    found = load(environment=environment)
+
+    if name == "sandbox":  # it plays the vendors, and knows neither server nor accounts
+        assert environment == {}
+        return
+    assert broker(found.redis_url).url == "redis://xinshi:abc@valkey:6379/0"
+    assert {*load_all(found)} == {*found.vendors} == {*names()}
+    if sandbox:
+        text = (tmp_path / "xinshi.toml").read_text("utf-8")
+        assert {*re.findall(r"http://(\w+):(\d+)", text)} == {("sandbox", "9100")}
+        assert "--listen 0.0.0.0:9100" in SERVICES["sandbox"]["command"]
+    beats = found.worker.heartbeat == "/tmp/heartbeat"
+    assert (
+        beats == (found.metrics.listen == ("0.0.0.0", 9101)) == ("worker" in name or name == "beat")
+    )
+
+
+def test_flowers_file_is_python_as_the_page_writes_it() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    (line,) = re.findall(r'echo "(.*)" > flower\.py', page)
+    written = line.replace('\\"', '"').replace("$(openssl rand -hex 16)", "abc")
+
+    told: dict[str, Any] = {}
+    exec(written, told)
+    assert told["basic_auth"] == ["admin:abc"]
 
 
 def test_only_what_nobody_needs_to_work_has_a_profile() -> None:

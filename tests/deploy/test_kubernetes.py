@@ -9,8 +9,9 @@ import yaml
 
 from worker.contract import keys
 from worker.contract.status import Stream
+from worker.metrics import READY_AGE
 
-from .conftest import KUBERNETES, ROLES, deployments, documents, manifests
+from .conftest import DEPLOY, KUBERNETES, ROLES, deployments, documents, manifests, scaled
 
 EACH = pytest.mark.parametrize("role", ROLES)
 
@@ -118,19 +119,77 @@ def test_the_network_is_closed_but_for_what_is_said() -> None:
     assert component(policies["xinshi-gateway"], "podSelector", "matchLabels") == "gateway"
 
 
-def test_workers_are_scaled_by_lists_that_exist() -> None:
-    scaled = documents(KUBERNETES / "autoscaling" / "workers.yaml")
+SCALED_BY = {
+    "xinshi-worker-otp": [Stream.OTP],
+    "xinshi-worker": [Stream.NOTICE, Stream.MARKETING],
+}
+
+
+def alarmed_at(stream: Stream) -> float:
+    """Seconds from which on a human is called for the age of a stream."""
+    (rules,) = documents(DEPLOY / "monitoring" / "alerts.yml")
+    name = "XinshiOtpQueueOld" if stream is Stream.OTP else "XinshiQueueOld"
+    (expression,) = (
+        each["expr"]
+        for group in rules["groups"]
+        for each in group["rules"]
+        if each["alert"] == name
+    )
+    return float(expression.rpartition("> ")[2])
+
+
+@pytest.mark.parametrize("name", SCALED_BY)
+def test_workers_are_scaled_by_the_age_of_each_of_their_streams(name: str) -> None:
+    ages = scaled("prometheus")[name]
+
+    assert [each["metadata"]["query"] for each in ages] == [
+        f'max({READY_AGE.name}{{stream="{stream}"}})' for stream in SCALED_BY[name]
+    ], "every gateway says the same of Redis: the largest of them is one"
+    assert READY_AGE.labels == ("stream",)
+    for each, stream in zip(ages, SCALED_BY[name], strict=True):
+        assert each["metricType"] == "Value", "an age is not shared among workers"
+        assert each["metadata"]["ignoreNullValues"] == "false", "no answer is not an age of 0"
+        assert 0 < float(each["metadata"]["threshold"]) < alarmed_at(stream), "workers come first"
+        assert each["metadata"]["serverAddress"].startswith("http://")
+
+
+def test_codes_are_given_seconds_and_the_rest_minutes() -> None:
+    (codes,), bulk = (scaled("prometheus")[name] for name in SCALED_BY)
+
+    assert float(codes["metadata"]["threshold"]) < 10
+    assert min(float(each["metadata"]["threshold"]) for each in bulk) >= 60
+
+
+def test_workers_are_scaled_by_lists_that_exist_as_well() -> None:
     lists = {
-        each["scaleTargetRef"]["name"]: {
-            trigger["metadata"]["listName"] for trigger in each["triggers"]
-        }
-        for each in (one["spec"] for one in scaled if one["kind"] == "ScaledObject")
+        name: [trigger["metadata"]["listName"] for trigger in triggers]
+        for name, triggers in scaled("redis").items()
     }
 
-    assert lists == {
-        "xinshi-worker-otp": {keys.ready(Stream.OTP)},
-        "xinshi-worker": {keys.ready(Stream.NOTICE), keys.ready(Stream.MARKETING)},
+    assert lists == {name: [*map(keys.ready, streams)] for name, streams in SCALED_BY.items()}
+
+
+def test_the_example_says_to_each_trigger_that_asks_it_where_prometheus_is() -> None:
+    (overlay,) = documents(KUBERNETES / "example" / "kustomization.yaml")
+    told = {
+        patch["target"]["name"]: [step["path"] for step in yaml.safe_load(patch["patch"])]
+        for patch in overlay["patches"]
     }
+
+    for each in documents(KUBERNETES / "autoscaling" / "workers.yaml"):
+        if each["kind"] == "ScaledObject":
+            assert told[each["metadata"]["name"]] == [
+                f"/spec/triggers/{place}/metadata/serverAddress"
+                for place, trigger in enumerate(each["spec"]["triggers"])
+                if trigger["type"] == "prometheus"
+            ]
+
+
+def test_a_source_that_is_away_takes_no_worker_away() -> None:
+    for each in documents(KUBERNETES / "autoscaling" / "workers.yaml"):
+        if each["kind"] == "ScaledObject":
+            assert each["spec"]["fallback"]["behavior"] == "currentReplicasIfHigher"
+            assert each["spec"]["fallback"]["replicas"] == each["spec"]["minReplicaCount"]
 
 
 def test_what_is_scaled_exists_and_is_never_alone() -> None:
@@ -143,8 +202,8 @@ def test_what_is_scaled_exists_and_is_never_alone() -> None:
 
 
 def test_the_scaler_finds_its_secret_in_the_example() -> None:
-    scaled = documents(KUBERNETES / "autoscaling" / "workers.yaml")
-    (asks,) = (each for each in scaled if each["kind"] == "TriggerAuthentication")
+    found = documents(KUBERNETES / "autoscaling" / "workers.yaml")
+    (asks,) = (each for each in found if each["kind"] == "TriggerAuthentication")
     _, has = documents(KUBERNETES / "example" / "secret.yaml")
 
     for each in asks["spec"]["secretTargetRef"]:

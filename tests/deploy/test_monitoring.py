@@ -12,7 +12,7 @@ import pytest
 from producers.cli import command
 from worker.metrics import METRICS, By
 
-from .conftest import DEPLOY, ROOT, compose, documents
+from .conftest import DEPLOY, ROOT, compose, documents, scaled
 
 MONITORING = DEPLOY / "monitoring"
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
@@ -44,6 +44,9 @@ def queries() -> Iterator[tuple[str, str]]:
     for panel in panels():
         for target in panel.get("targets", ()):
             yield f"{panel['title']} {target['refId']}", target["expr"]
+    for name, triggers in scaled("prometheus").items():
+        for trigger in triggers:
+            yield f"scales {name}", trigger["metadata"]["query"]
 
 
 def shape(query: str) -> tuple[set[str], set[str]]:
@@ -157,7 +160,7 @@ def test_every_kind_of_trouble_has_an_alarm() -> None:
     for name in (
         *("ready_oldest_seconds", "unknown_messages", "breaker_state", "account_suspended"),
         *("balance_runway_hours", "poll_age_seconds", "webhook_resting", "unreadable_pages"),
-        *("workers", "loop_lag_seconds", "mirror_drift_total", "redis_up"),
+        *("workers", "loop_lag_seconds", "mirror_drift_total", "redis_up", "account_prompt_left"),
     ):
         assert f"xinshi_{name}" in asked
     hours = [int(each["expr"].rpartition("< ")[2]) for each in alerts() if "runway" in each["expr"]]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from worker.contract.errors import StoreError
-from worker.heartbeat import EVERY, STALE, Heart
+from worker.heartbeat.heart import EVERY, STALE, Heart
 from worker.store.client import AsyncStore
 
 log = structlog.get_logger("xinshi.pulse")

@@ -1,7 +1,7 @@
 """Presence: one worker process says every few seconds that it is alive, for readiness and doctor.
 
 A beat is a word in the store, for people and probes elsewhere; whether this process hangs is for
-the pulse to tell, which asks no store.
+its heart to tell, which asks no store.
 """
 
 import asyncio

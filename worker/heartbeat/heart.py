@@ -1,12 +1,5 @@
-"""Heartbeat: a file that a process touches while it works, and the look at it.
+"""Heart: a file that a process touches while it works, and what its age says."""
 
-``python -m worker.heartbeat FILE`` ends with 0 while the process lives, else with 1 and a line
-that says why. Container platforms ask every few seconds: it imports little and asks nobody.
-"""
-
-import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from worker.contract.errors import SettingsError
@@ -38,18 +31,3 @@ def complaint(path: Path, now: float) -> str | None:
     except OSError as error:
         return f"no heartbeat at {path}: {error.strerror}"
     return f"the last heartbeat is {age:.0f} s old" if age > STALE else None
-
-
-def main(args: Sequence[str]) -> int:
-    """Look once; return the exit code: 0 alive, 1 not, 2 bad usage."""
-    if len(args) != 1:
-        sys.stderr.write("usage: python -m worker.heartbeat FILE\n")
-        return 2
-    found = complaint(Path(args[0]), time.time())
-    if found:
-        sys.stderr.write(f"{found}\n")
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

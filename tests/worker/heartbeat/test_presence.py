@@ -7,15 +7,14 @@ import pytest
 import pytest_asyncio
 import redis
 
+from tests.worker.conftest import until
 from worker.contract import keys
 from worker.contract.errors import StoreError
-from worker.presence import Presence
+from worker.heartbeat.presence import Presence
 from worker.store import presence
 from worker.store.client import AsyncStore
 from worker.store.embedded import Server
 from worker.store.presence import Vitals
-
-from .conftest import until
 
 NAME = "w@host:1"
 
