@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.contract.promptness import Promptness
+from worker.contract.health import AILING
+from worker.contract.promptness import Promptness, shares, silent
 from worker.contract.settings import Settings
 from worker.store.acts import Act
 from worker.store.promptness import Counted, judge, read
@@ -18,6 +19,7 @@ class Prompt:
 
     found: Promptness
     within: float  #: seconds in which a report counts as prompt
+    factor: float = 1.0  #: what its traffic is multiplied with for it
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
@@ -26,6 +28,7 @@ class Prompt:
             "usual": _rounded(self.found.usual),
             "within_seconds": round(self.within, 3),
             "slow": self.found.slow,
+            "steps_back": self.factor < AILING,
         }
 
     @property
@@ -46,7 +49,13 @@ def known(settings: Settings, counted: Sequence[Counted]) -> Mapping[str, Prompt
     """Judge what was counted, on each server; empty where nobody counts."""
     within = settings.health.prompt
     found = judge(counted, within) if within else {}
-    return {name: Prompt(each, within) for name, each in found.items()}
+    factors = shares(found)
+    return {name: Prompt(each, within, factors.get(name, 1.0)) for name, each in found.items()}
+
+
+def all_silent(told: Mapping[str, Prompt]) -> bool:
+    """Return whether the reports of all accounts that can be judged stay away at once."""
+    return silent({name: each.found for name, each in told.items()})
 
 
 def _percent(share: float) -> str:

@@ -6,7 +6,7 @@ others of a list, and takes from its weight.
 
 from collections.abc import Callable, Sequence
 
-_AILING = 0.5  # health below which a preferred account steps back
+from worker.contract.health import AILING
 
 
 def order(
@@ -21,7 +21,7 @@ def order(
     account's factor from 0 to 1; ``chance``: a number from 0 to 1.
     """
     if weights is None:
-        return tuple(sorted(accounts, key=lambda name: health(name) < _AILING))
+        return tuple(sorted(accounts, key=lambda name: health(name) < AILING))
     left = {name: weight * health(name) for name, weight in zip(accounts, weights, strict=True)}
     drawn = []
     while left:

@@ -13,11 +13,12 @@ from prometheus_client.metrics_core import Metric as Family
 from worker import metrics
 from worker.contract import jobs, keys
 from worker.contract.errors import StoreError
+from worker.contract.promptness import Promptness, counted
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
 from worker.exposition import family
 from worker.metrics import Metric
-from worker.store import balances, care, gauges, presence, totals, webhooks
+from worker.store import balances, care, gauges, presence, promptness, totals, webhooks
 from worker.store.balances import Stored
 from worker.store.care import AccountState
 from worker.store.gauges import Depths
@@ -51,6 +52,7 @@ class Gauges:
             for name, vendor in vendors.items()
             for kind in _asked(vendor, bool(settings.vendors[name].balance_every))
         ]
+        self._reporting = counted(settings.health.prompt, vendors)
         self._lock = asyncio.Lock()
         self._last: Sequence[Family] = ()
         self._at: float | None = None
@@ -82,11 +84,20 @@ class Gauges:
             found += [_state(each, states.now) for each in states.accounts]
             kept = await shards.first.run(balances.read(names))
             found += [_balance(each) for each in kept.accounts]
+        found.append(await self._prompt())
         found.append(await self._poll_ages(depths.now))
         for name in self._settings.webhooks:
             every = [await webhooks.look_async(each, name) for each in shards.all]
             found.append(_endpoint(name, totals.endpoint(every), depths.now))
         return list(chain.from_iterable(found))
+
+    async def _prompt(self) -> Iterator[Row]:
+        """Judge by what all shards counted; without accounts that report nobody is asked."""
+        if not self._reporting:
+            return iter(())
+        every = await self._shards.everywhere(promptness.read(self._reporting))
+        found = promptness.judge(every, self._settings.health.prompt)
+        return chain.from_iterable(_promptness(name, each) for name, each in found.items())
 
     async def _poll_ages(self, now: int) -> Iterator[Row]:
         if not self._polls:
@@ -148,6 +159,13 @@ def _state(found: AccountState, now: int) -> Iterator[Row]:
     yield metrics.BREAKER, account, 2 if found.down > now else int(found.probing)
     yield metrics.SUSPENDED, account, int(bool(found.suspended))
     yield metrics.DRIFT, account, sum(found.drift.values())
+
+
+def _promptness(account: str, found: Promptness) -> Iterator[Row]:
+    if found.share is not None:
+        yield metrics.PROMPT_SHARE, (account,), found.share
+    if found.left is not None:
+        yield metrics.PROMPT_LEFT, (account,), found.left
 
 
 def _balance(found: Stored) -> Iterator[Row]:

@@ -34,10 +34,10 @@ async def ready(request: web.Request) -> web.Response:
         return _unavailable({"redis": away[0]}, "redis")
     try:
         worker = await _worker(there)
-        polls = await _polls(gateway) if gateway.store in there else []
+        polled = await polls(gateway) if gateway.store in there else []
     except StoreError as error:
         return _unavailable({"redis": str(error)}, "redis")
-    found = {"redis": "; ".join(away) or "ok", "worker": worker, "polls": polls}
+    found = {"redis": "; ".join(away) or "ok", "worker": worker, "polls": polled}
     if _WORKER in needed and not worker["alive"]:
         return _unavailable(found, _WORKER)
     return answer({"status": "ready", "missing": [], **found})
@@ -89,7 +89,7 @@ async def _worker(stores: Sequence[AsyncStore]) -> dict[str, Any]:
     }
 
 
-async def _polls(gateway: Gateway) -> list[dict[str, Any]]:
+async def polls(gateway: Gateway) -> list[dict[str, Any]]:
     """Return how many seconds ago each endpoint was polled; None: not yet."""
     seconds, micros = await gateway.store.command("TIME")
     now = int(seconds) + int(micros) / 1e6

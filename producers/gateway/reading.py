@@ -10,7 +10,7 @@ from producers.conditions import condition
 from producers.gateway.gateway import GATEWAY
 from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
-from producers.snapshot import moment
+from producers.replies import fields
 from worker.store import balances, care, totals
 from worker.store.inbox import Received
 from worker.store.inboxes import is_place
@@ -50,18 +50,7 @@ def _limit(text: str | None) -> int:
 
 def _letter(received: Received) -> dict[str, Any]:
     letter = received.letter
-    return {
-        "id": received.id,
-        "received_at": moment(received.received_at).isoformat(),
-        "sent_at": moment(letter.at).isoformat() if letter.at else None,
-        "account": letter.account,
-        "from": letter.sender,
-        "extension": letter.extension,
-        "text": letter.text,
-        "vendor_message_id": letter.vendor_message_id,
-        "message_id": letter.message_id or None,
-        "opted_out": letter.opted_out,
-    }
+    return fields(received, sender=letter.sender) | {"text": letter.text}
 
 
 async def vendors(request: web.Request) -> web.Response:

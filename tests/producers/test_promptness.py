@@ -59,9 +59,27 @@ def test_vendors_shows_the_share_of_late_and_the_usual_one(
     main, _, one, two = xinshi("vendors", "--json").lines[0]
 
     assert main["prompt"] is None, "it sends none"
-    assert one["prompt"] == {"share": 0.62, "usual": 0.97, "within_seconds": 600, "slow": False}
-    assert two["prompt"] == {"share": None, "usual": None, "within_seconds": 600, "slow": False}
+    calm = {"within_seconds": 600, "slow": False, "steps_back": False}
+    assert one["prompt"] == {"share": 0.62, "usual": 0.97, **calm}
+    assert two["prompt"] == {"share": None, "usual": None, **calm}
     assert "ok, reports 62 % within 10 min, usually 97 %" in xinshi("vendors").out
+
+
+def test_an_account_steps_back_for_what_it_lost_beyond_the_others(
+    xinshi: Xinshi, rules: Callable[[str], None], reporting: Callable[..., None]
+) -> None:
+    rules(REPORTING)
+
+    def said() -> list[tuple[bool, bool]]:
+        rows = xinshi("vendors", "--json").lines[0]
+        return [(each["prompt"]["slow"], each["prompt"]["steps_back"]) for each in rows[2:]]
+
+    reporting(one=0.1, two=0.97)
+    assert said() == [(True, True), (False, False)]
+    reporting(one=0.55, two=0.97)
+    assert said() == [(True, False), (False, False)]
+    reporting(one=0.1, two=0.1)
+    assert said() == [(True, False), (True, False)]
 
 
 def test_vendors_says_nothing_where_nobody_counts(

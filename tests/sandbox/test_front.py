@@ -39,7 +39,7 @@ async def test_each_file_is_served_with_its_type_and_every_guard(client: Client,
         status = answer.status
 
     assert status == 200
-    assert body == source(FILES[path][0])
+    assert body.encode() == pages.whole(source(FILES[path][0]).encode(), "/_sandbox")
     assert headers["Content-Type"] == f"{FILES[path][1]}; charset=utf-8"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -62,10 +62,20 @@ async def test_what_the_pages_share_is_served_beside_them(client: Client, name: 
 def test_what_the_pages_share_is_all_that_lies_there_and_asks_nobody() -> None:
     folder = {each.name for each in files("worker.pages").iterdir() if "py" not in each.name}
 
-    assert folder == set(pages.SHARED)
+    assert folder == {*pages.SHARED, "head.html"}
     for name in folder:
         text = pages.read(name).decode().replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|@import|url\(|innerHTML|insertAdjacent|eval\(", text), name
+
+
+async def test_the_page_has_the_head_that_pages_share(client: Client) -> None:
+    async with client.get("/") as answer:
+        page = await answer.text()
+
+    head = page.partition("</head>")[0]
+    for part in ("/_sandbox/look.css", "/_sandbox/seal.svg", "width=device-width", "light dark"):
+        assert head.count(part) == 1, part
+    assert not re.search("PREFIX|<!--", page)
 
 
 def test_the_page_has_no_inline_code_and_no_foreign_host() -> None:

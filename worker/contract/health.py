@@ -1,9 +1,11 @@
-"""The settings of health: when an account's delivery reports count as prompt."""
+"""The settings of health: when an account's delivery reports count as prompt; and what ails it."""
 
 from dataclasses import dataclass
 
 from worker.contract.errors import SettingsError
 from worker.contract.tables import Table
+
+AILING = 0.5  #: of an account's health, from 0 to 1, below which a preferred one steps back
 
 _LONGEST = 3600.0  # seconds: what is judged so late helps nobody
 

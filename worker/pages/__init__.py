@@ -1,5 +1,5 @@
-"""What the pages of the sandbox and of the gateway's console share: a look, a few lines of script,
-and the headers under which a page is served. Static files, no build step, no foreign host."""
+"""What the pages of the sandbox and of the gateway's console share: a head, a look, a few lines of
+script, and how they are served. Static files, no build step, no foreign host."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,6 +11,7 @@ SHARED: Mapping[str, str] = MappingProxyType(
     {
         "look.css": "text/css",
         "elements.js": "text/javascript",
+        "switches.js": "text/javascript",
         "seal.svg": "image/svg+xml",
     }
 )
@@ -30,6 +31,14 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "X-Content-Type-Options": "nosniff",
     }
 )
+
+
+_HEAD, _PREFIX = b"<!-- worker/pages/head.html -->\n", b"PREFIX"
+
+
+def whole(page: bytes, prefix: str) -> bytes:
+    """Return a page with the head that all of them have; ``prefix``: where it finds our files."""
+    return page.replace(_HEAD, read("head.html").replace(_PREFIX, prefix.encode()))
 
 
 @cache

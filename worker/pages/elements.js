@@ -1,6 +1,4 @@
-// What our pages share: elements made and kept, what a browser remembers, light and dark.
-
-const THEMES = ["", "light", "dark"];
+// Elements made and kept.
 
 /** Return a new element: its tag and classes, then what is in it. */
 export function make(kind, ...inside) {
@@ -33,45 +31,4 @@ export function keyed(parent, items, key, create, update) {
 /** Set a text only where it changed: a screen reader hears no more than happened. */
 export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
-}
-
-// What is remembered from visit to visit; a browser that keeps nothing is fine.
-export function recall(name) {
-  try {
-    return localStorage.getItem(name) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-export function remember(name, value) {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // as above
-  }
-}
-
-/** Return the language that was chosen, or the browser's: "zh" or "en". */
-export function chosenLanguage() {
-  const known = recall("language") || (navigator.languages ?? [navigator.language])[0] || "en";
-  return known.startsWith("zh") ? "zh" : "en";
-}
-
-/** Return the theme that was chosen; empty: the system's. */
-export function chosenTheme() {
-  return THEMES.includes(recall("theme")) ? recall("theme") : "";
-}
-
-export function theme() {
-  return document.documentElement.dataset.theme ?? "";
-}
-
-export function nextTheme() {
-  return THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
-}
-
-export function dress(wanted) {
-  if (wanted) document.documentElement.dataset.theme = wanted;
-  else delete document.documentElement.dataset.theme;
 }

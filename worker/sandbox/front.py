@@ -7,8 +7,6 @@ It changes nothing itself: its buttons call the control endpoints.
 """
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -16,14 +14,15 @@ from typing import Any
 from aiohttp import web
 
 from worker import pages
+from worker.pages import serving
 from worker.sandbox.dialect import Dialect
 from worker.sandbox.exchange import json
 from worker.sandbox.faults import InputError
 from worker.sandbox.handsets import Answered, Entry
-from worker.sandbox.inputs import Handler
 from worker.sandbox.sandbox import Sandbox
 from worker.sandbox.told import told
 
+PREFIX = "/_sandbox"
 HANDSETS, THREAD = 100, 100  #: shown at most
 _LONGEST = 20  # of a search
 
@@ -31,10 +30,10 @@ _LONGEST = 20  # of a search
 FILES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "/": ("page.html", "text/html"),
-        "/_sandbox/page.css": ("page.css", "text/css"),
-        "/_sandbox/page.js": ("page.js", "text/javascript"),
-        "/_sandbox/views.js": ("views.js", "text/javascript"),
-        "/_sandbox/words.js": ("words.js", "text/javascript"),
+        f"{PREFIX}/page.css": ("page.css", "text/css"),
+        f"{PREFIX}/page.js": ("page.js", "text/javascript"),
+        f"{PREFIX}/views.js": ("views.js", "text/javascript"),
+        f"{PREFIX}/words.js": ("words.js", "text/javascript"),
     }
 )
 
@@ -48,12 +47,8 @@ class Front:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            *(web.get(path, _file(_read(name), kind)) for path, (name, kind) in FILES.items()),
-            *(
-                web.get(f"/_sandbox/{name}", _file(pages.read(name), kind))
-                for name, kind in pages.SHARED.items()
-            ),
-            web.get("/_sandbox/page.json", self.feed),
+            *serving.routes("worker.sandbox", PREFIX, FILES),
+            web.get(f"{PREFIX}/page.json", self.feed),
         ]
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
@@ -114,18 +109,3 @@ def _digits(request: web.Request, name: str) -> str:
     if value and not (value.isascii() and value.isdigit() and len(value) <= _LONGEST):
         raise InputError(name, f"must be at most {_LONGEST} digits")
     return value
-
-
-def _file(body: bytes, kind: str) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        del request
-        return web.Response(
-            body=body, content_type=kind, charset="utf-8", headers={**pages.HEADERS}
-        )
-
-    return answer
-
-
-@cache
-def _read(name: str) -> bytes:
-    return files("worker.sandbox").joinpath("page", name).read_bytes()

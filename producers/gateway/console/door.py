@@ -23,6 +23,7 @@ from producers.gateway.edge import Handler
 from producers.gateway.gateway import CALLER, Gateway
 from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
+from worker.contract.errors import StoreError
 from worker.contract.settings import ApiKey
 
 log = structlog.get_logger("xinshi.console")
@@ -51,12 +52,15 @@ class Door:
         ]
 
     def reads(self, handler: Handler) -> Handler:
-        """Let only those pass who are signed in."""
+        """Let only those pass who are signed in; they hear which shard is away, and why."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             request[SESSION] = session = self._known(request)
             request[CALLER] = self._key(session)
-            return await handler(request)
+            try:
+                return await handler(request)
+            except StoreError as error:
+                raise Problem("store-unavailable", str(error)) from error
 
         return guarded
 

@@ -5,6 +5,8 @@ POST /console/api/dead/replay    {"ids": [...]}: each is sent again as a new mes
 GET  /console/api/inbound        ?before=ID: inbound messages, the newest first
 GET  /console/api/suppression    ?scope=: the scopes and how many numbers each has; some of one
 POST /console/api/suppression    {"act": "check", "add" or "remove", "number", "scope"}
+
+``away`` of an answer: what is wrong with shards whose part is not in it.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ from producers.letters import Filter, Letter, Replayed, Replayer, pages
 from producers.snapshot import Snapshot, moment
 from producers.steps import plain
 from worker.contract import recipient
-from worker.contract.errors import MessageError
+from worker.contract.errors import MessageError, StoreError
 from worker.contract.recipient import mask
 from worker.store.inbox import Received
 from worker.store.shards import Shards
@@ -52,14 +54,23 @@ class Lists:
     async def dead(self, request: web.Request) -> web.Response:
         query = request.query
         wanted = Filter(reason=query.get("reason", "").strip(), account=query.get("account", ""))
-        found = await asyncio.to_thread(self._letters, wanted)
+        found, away = await asyncio.to_thread(self._letters, wanted)
         return answer(
-            {"messages": [_letter(each) for each in found[:SHOWN]], "more": len(found) > SHOWN}
+            {
+                "messages": [_letter(each) for each in found[:SHOWN]],
+                "more": len(found) > SHOWN,
+                "away": [str(each) for each in away],
+            }
         )
 
-    def _letters(self, wanted: Filter) -> list[Letter]:
-        found = (letter for page in pages(self._shards, wanted) for letter in page)
-        return list(islice(found, SHOWN + 1))
+    def _letters(self, wanted: Filter) -> tuple[list[Letter], list[StoreError]]:
+        """Return those that match, and what is wrong with shards whose part is not in it."""
+        away: list[StoreError] = []
+        every = (letter for page in pages(self._shards, wanted, away) for letter in page)
+        found = list(islice(every, SHOWN + 1))
+        if len(away) == len(self._shards):
+            raise away[0]
+        return found, away
 
     async def replay(self, request: web.Request) -> web.Response:
         ids = _ids(await _object(request))
@@ -73,7 +84,8 @@ class Lists:
         before = place(request.query.get("before", ""), "before")
         found = await self._gateway.inbox.latest(before, SHOWN)
         more = found.next if len(found.letters) == SHOWN else None
-        return answer({"messages": [_inbound(each) for each in found.letters], "next": more})
+        rows = [_inbound(each) for each in found.letters]
+        return answer({"messages": rows, "next": more, "away": [str(each) for each in found.away]})
 
     async def suppressed(self, request: web.Request) -> web.Response:
         scope = request.query.get("scope", EVERYWHERE)
@@ -95,9 +107,10 @@ class Lists:
         body = await _object(request)
         act, scope, number = body.get("act"), body.get("scope", EVERYWHERE), _number(body)
         if act == "check":
-            held = await asyncio.to_thread(self._holding, number)
+            listing = self._suppression.listing
+            held = await asyncio.to_thread(listing, number, self._gateway.vendors)
             return answer({"number": mask(number), "scopes": held})
-        if not isinstance(scope, str) or scope not in await asyncio.to_thread(self._sizes):
+        if not isinstance(scope, str) or not await asyncio.to_thread(self._is_scope, scope):
             rule = "must be all, an account, or a list that there is"
             raise Problem("invalid-parameter", rule, field="scope")
         if act not in ("add", "remove"):
@@ -114,8 +127,10 @@ class Lists:
         )
         return answer({"number": mask(number), "scope": scope, "changed": changed})
 
-    def _holding(self, number: str) -> list[str]:
-        return self._suppression.holding(number, list(self._sizes()))
+    def _is_scope(self, scope: str) -> bool:
+        """Only of a signature the store knows whether there is a list; see Suppression."""
+        fixed = scope == EVERYWHERE or scope in self._gateway.vendors
+        return fixed or scope in self._sizes()
 
 
 async def _object(request: web.Request) -> dict[str, Any]:

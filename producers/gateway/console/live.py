@@ -6,8 +6,11 @@
     step      {"slot": ms since 1970 / span, "counts": {status: messages}, "taken", "answer" and
               "report": [median, 95th percentile] in ms or null, "ready": {stream: messages},
               "age": {stream: seconds}, "waiting": messages}, as each slot is over
-    now       how much lies where, once a second; {"redis": why it is not known} or null
-    accounts  {"accounts": [...], "workers": [...], "runway_alarms": [hours]}, each five seconds
+    now       how much lies where, once a second; "redis": which shards are not in it, and why, or
+              null; where none answers there is nothing else
+    accounts  {"accounts": [...], "workers": [...], "shards": names of those that answer, none where
+              there is but one, "runway_alarms": [hours], "reports_silent": whether the reports of
+              all accounts stay away, "polls" and "webhooks": those that fail}, each five seconds
 
 ``taken``: from when a message might go until a vendor had it. ``answer``: the vendor's part of it.
 ``report``: from then until the handset had it. They are measured on some messages of each second.

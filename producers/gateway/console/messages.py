@@ -6,11 +6,13 @@
 
 There is no index by number. So what is looked at is: the last message that each account took to it
 within three days; those whose answers were lost; the newest dead letters; what waits, and what is
-ready. ``complete`` is false where one of these lists was longer than was looked at.
+ready. ``complete`` is false where one of these lists was longer than was looked at, or a shard did
+not answer; ``away`` says why.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -21,9 +23,10 @@ from producers.gateway.problems import Problem
 from producers.gateway.responses import answer
 from producers.snapshot import Snapshot
 from worker.contract import keys, recipient
-from worker.contract.errors import MessageError
+from worker.contract.errors import MessageError, StoreError
 from worker.contract.record import Record
 from worker.contract.status import Stream
+from worker.store import acts
 from worker.store.client import AsyncStore
 from worker.store.shards import AsyncShards
 
@@ -36,15 +39,23 @@ _DIGITS = re.compile(r"[+0-9 -]+")
 Found = tuple[str, Record]
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    found: list[Found]
+    complete: bool = True  #: all was looked at
+    away: Sequence[StoreError] = ()
+
+
 async def search(request: web.Request) -> web.Response:
     gateway, wanted = request.app[GATEWAY], _wanted(await _body(request))
     if _ID.fullmatch(wanted) and not _DIGITS.fullmatch(wanted):
-        found, complete = await _read(gateway.shards, [wanted.lower()]), True
+        looked = await _of_id(gateway, wanted.lower())
     else:
-        found, complete = await _of_number(gateway, _number(wanted))
-    rows = sorted(found, key=lambda pair: pair[1].created, reverse=True)
+        looked = await _of_number(gateway, _number(wanted))
+    rows = sorted(looked.found, key=lambda pair: pair[1].created, reverse=True)
     messages = [Snapshot.of(*pair).to_dict() for pair in rows]
-    return answer({"messages": messages, "complete": complete})
+    away = [str(each) for each in looked.away]
+    return answer({"messages": messages, "complete": looked.complete, "away": away})
 
 
 async def explain(request: web.Request) -> web.Response:
@@ -71,20 +82,30 @@ def _number(text: str) -> str:
         raise Problem("invalid-parameter", rule, field="find") from error
 
 
-async def _of_number(gateway: Gateway, number: str) -> tuple[list[Found], bool]:
-    """Return what is known of a number, and whether all was looked at."""
-    alias = gateway.settings.privacy.aliases.number(number)
-    every = [await _candidates(store, alias) for store in gateway.shards.all]
-    found = await _read(
-        gateway.shards, list(dict.fromkeys(each for ids, _ in every for each in ids))
-    )
-    return [pair for pair in found if pair[1].to == number], all(each for _, each in every)
+async def _of_id(gateway: Gateway, message_id: str) -> _Looked:
+    (record,) = await gateway.shards.find([message_id])
+    return _Looked([(message_id, record)] if record else [])
+
+
+async def _of_number(gateway: Gateway, number: str) -> _Looked:
+    shards, alias = gateway.shards, gateway.settings.privacy.aliases.number(number)
+
+    async def look(place: int) -> tuple[list[Found], bool]:
+        with shards.naming(place):
+            ids, complete = await _candidates(shards.all[place], alias)
+        return await _read(shards, place, list(dict.fromkeys(ids))), complete
+
+    every, away = await shards.reach(look)
+    found = [pair for some, _ in every.values() for pair in some if pair[1].to == number]
+    complete = not away and all(each for _, each in every.values())
+    return _Looked(found, complete, away)
 
 
 async def _candidates(store: AsyncStore, alias: str) -> tuple[list[str], bool]:
     accounts = sorted(_text(each) for each in await store.command("SMEMBERS", keys.ACCOUNTS))
     lasts = [f"{keys.LAST}{each}:{alias}" for each in accounts]
-    found = list(await store.command("MGET", *lasts)) if lasts else []
+    known = await store.command("MGET", *lasts) if lasts else []
+    found = [_text(each).partition(" ")[0] for each in known if each]
     lists = [
         (await store.command("ZRANGE", keys.DEAD, -LOOKED_AT - 1, -1))[::-1],
         await store.command("ZRANGE", keys.WAITING, 0, LOOKED_AT),
@@ -97,11 +118,11 @@ async def _candidates(store: AsyncStore, alias: str) -> tuple[list[str], bool]:
     return [_text(each) for each in found if each], complete
 
 
-async def _read(shards: AsyncShards, ids: Sequence[str]) -> list[Found]:
+async def _read(shards: AsyncShards, place: int, ids: list[str]) -> list[Found]:
     found: list[Found] = []
     for first in range(0, len(ids), _AT_ONCE):
-        some = list(ids[first : first + _AT_ONCE])
-        records = await shards.find(some)
+        some = ids[first : first + _AT_ONCE]
+        records = await shards.ask(place, acts.find(some))
         found += [(each, rec) for each, rec in zip(some, records, strict=True) if rec]
     return found
 

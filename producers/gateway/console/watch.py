@@ -8,6 +8,7 @@ One look serves everybody, however many they are.
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -100,24 +101,21 @@ class Watch:
                 await asyncio.wait_for(self._newcomer.wait(), rest)
 
     async def _look(self) -> None:
-        depths = totals.depths(await self._gateway.shards.everywhere(gauges.depths()))
+        found, away = await self._gateway.shards.answering(gauges.depths())
+        depths, there = totals.depths(list(found.values())), list(found)
         self._history.note(depths)
         if not self._viewers:
             return
-        last = await self._count(depths.now) // SPAN - 1
+        last = await self._count(depths.now, there) // SPAN - 1
         self._tell_steps(last)
-        self._tell("now", _now(depths))
+        self._tell("now", _now(depths, away))
         if time.monotonic() >= self._slowly:
             self._slowly = time.monotonic() + _SLOWLY
-            found = await accounts.accounts(self._gateway, self._history.lately(last))
-            workers = await accounts.workers(self._gateway)
-            alarms = self._gateway.settings.alarms.runway
-            told = {"accounts": found, "workers": workers, "runway_alarms": alarms}
-            self._tell("accounts", told)
+            lately = self._history.lately(last)
+            self._tell("accounts", await accounts.told(self._gateway, lately, depths.now, there))
 
-    async def _count(self, now: int) -> int:
+    async def _count(self, now: int, shards: Iterable[int]) -> int:
         """Count what happened since the last look; return until when, ms since 1970."""
-        shards = range(len(self._gateway.shards))
         return min([await self._count_at(shard, now) for shard in shards])
 
     async def _count_at(self, shard: int, now: int) -> int:
@@ -149,11 +147,14 @@ class Watch:
             each.tell(message)
 
 
-def _now(depths: Depths) -> dict[str, Any]:
-    """Return how much lies where, ready for JSON; ages in seconds, the time in ms since 1970."""
+def _now(depths: Depths, away: Iterable[StoreError]) -> dict[str, Any]:
+    """Return how much lies where, ready for JSON; ages in seconds, the time in ms since 1970.
+
+    ``away``: what is wrong with shards that did not answer, whose part is not in it.
+    """
     late = ages(depths)
     return {
-        "redis": None,
+        "redis": "; ".join(map(str, away)) or None,
         "at": depths.now,
         "waiting": depths.waiting,
         "due_in": round((depths.due - depths.now) / 1000, 1) if depths.due else None,

@@ -11,6 +11,7 @@ import redis
 
 from producers import Client
 from producers.gateway.gauges import Gauges
+from tests.store.conftest import report_as
 from worker import vendors
 from worker.contract import jobs, keys
 from worker.contract.settings import Settings, parse
@@ -38,7 +39,10 @@ TABLE: dict[str, Any] = {
     "defaults": {"signature": "信使"},
     "webhooks": {"app": {"url": "https://app.example.com/", "secret": SECRET}},
 }
-NOTHING = ("xinshi_balance", "xinshi_balance_runway_hours")  # nothing is known of them at first
+NOTHING = (  # nothing is known of them at first
+    *("xinshi_balance", "xinshi_balance_runway_hours"),
+    *("xinshi_account_prompt_share", "xinshi_account_prompt_left"),
+)
 
 
 class Clock:
@@ -162,6 +166,46 @@ async def test_accounts_tell_how_they_do(place: Place, work: Store, raw: redis.R
     assert found["xinshi_account_suspended", "tencent"] == 0
     assert found["xinshi_mirror_drift_total", "tencent"] == 5
     assert found["xinshi_open_attempts", "tencent"] == 2
+
+
+async def test_how_many_reports_come_in_time_is_told_of_who_reports(
+    place: Place, raw: redis.Redis
+) -> None:
+    report_as(raw, zhenzi=0.2, gone=0.2)
+
+    found = await place.read()
+
+    assert found["xinshi_account_prompt_share", "zhenzi"] == 0.2
+    assert 0.2 < found["xinshi_account_prompt_left", "zhenzi"] < 0.4
+    assert {labels for labels in found if "prompt" in labels[0]} == {
+        ("xinshi_account_prompt_share", "zhenzi"),
+        ("xinshi_account_prompt_left", "zhenzi"),
+    }
+
+
+async def test_a_share_without_a_day_before_is_told_and_not_judged(
+    place: Place, raw: redis.Redis
+) -> None:
+    report_as(raw, zhenzi=0.2)
+    counted: Any = raw.hkeys(f"{keys.PROMPT}zhenzi")
+    old = sorted(counted, key=lambda each: int(each.partition(b":")[2]))[:-6]
+    raw.hdel(f"{keys.PROMPT}zhenzi", *old)  # three spans are left
+
+    found = await place.read()
+
+    assert found["xinshi_account_prompt_share", "zhenzi"] == 0.2
+    assert ("xinshi_account_prompt_left", "zhenzi") not in found
+
+
+async def test_reports_that_nobody_counts_are_not_told(redis_url: str, raw: redis.Redis) -> None:
+    report_as(raw, zhenzi=0.2)
+    settings = parse({"redis_url": redis_url, **TABLE, "health": {"prompt": ""}})
+    shards = AsyncShards(settings)
+    found = await Place(settings, shards).read()
+    await shards.close()
+
+    assert found["xinshi_redis_up",] == 1
+    assert not [name for name, *_ in found if "prompt" in name]
 
 
 async def test_money_is_told_with_its_runway(place: Place, work: Store, raw: redis.Redis) -> None:

@@ -24,11 +24,6 @@ def of(*urls: str, **more: Any) -> Settings:
 
 
 @pytest.fixture
-def urls(redis_url: str) -> list[str]:
-    return [redis_url, f"{redis_url[:-1]}1"]  # two databases of one server
-
-
-@pytest.fixture
 async def gateway(open_gateway: Open, urls: list[str]) -> Caller:
     return await open_gateway(of(*urls))
 

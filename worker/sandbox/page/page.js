@@ -1,9 +1,10 @@
 // The page: asks once a second what there is, shows it, and passes on what is pressed.
 
-import { chosenLanguage, chosenTheme, dress as wear, nextTheme, remember, theme } from "./elements.js";
+import { prepareSwitches } from "./switches.js";
 import * as views from "./views.js";
-import { DIGITS, say, speak } from "./words.js";
+import * as words from "./words.js";
 
+const { DIGITS, say, spoken } = words;
 const PAUSE = 1000; // ms between two looks
 const VENDORS = ["tencent", "chuangrui", "zhenzi", "chuangxin", "largesms"];
 const OFTEN = { once: 1, ten: 10, always: null };
@@ -20,7 +21,6 @@ const KINDS = {
 
 const at = (id) => document.getElementById(id);
 const state = { chosen: decodeURIComponent(location.hash.slice(1)), shown: null, text: "", turn: 0 };
-let language = "en";
 let timer = 0;
 let hush = 0;
 
@@ -105,7 +105,7 @@ function showHandsets(told) {
     told.handsets,
     (item) => item.number,
     views.handset(choose),
-    views.fillHandset(language, state.chosen),
+    views.fillHandset(spoken(), state.chosen),
   );
   at("handsets").hidden = told.handsets.length === 0;
   at("nobody").hidden = told.handsets.length > 0;
@@ -122,7 +122,7 @@ function showThread(told) {
     places.set(name, (places.get(name) ?? 0) + 1);
     return `${name} ${places.get(name)}`;
   };
-  views.keyed(lines, thread, key, views.line, views.fillLine(language));
+  views.keyed(lines, thread, key, views.line, views.fillLine(spoken()));
   if (atEnd) lines.scrollTop = lines.scrollHeight;
   const digits = `digits.${state.chosen.slice(-4)}`;
   const fate = say(digits);
@@ -210,15 +210,7 @@ function options(select, pairs) {
   if (pairs.some(([name]) => name === value)) select.value = value;
 }
 
-function talk(wanted) {
-  language = speak(wanted);
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  document.title = say("title");
-  for (const element of document.querySelectorAll("[data-say]")) {
-    element.textContent = say(element.dataset.say);
-  }
-  at("language").lang = language === "zh" ? "en" : "zh-CN";
-  at("language").textContent = say("other");
+function talked() {
   at("search").placeholder = say("search");
   at("text").placeholder = say("replyText");
   at("how").textContent = `xinshi sandbox --listen ${location.host} --print-config > xinshi.toml`;
@@ -228,13 +220,7 @@ function talk(wanted) {
   at("fates").replaceChildren(
     ...DIGITS.map((each) => views.make("div", views.make("dt", each), views.make("dd", say(`digits.${each}`)))),
   );
-  dress(theme());
   show();
-}
-
-function dress(wanted) {
-  wear(wanted);
-  at("theme").textContent = say(`theme.${wanted}`);
 }
 
 // Up and down go through the handsets, / searches.
@@ -254,17 +240,7 @@ function keys(event) {
 }
 
 function start() {
-  dress(chosenTheme());
-  talk(chosenLanguage());
-  at("language").addEventListener("click", () => {
-    remember("language", language === "zh" ? "en" : "zh");
-    talk(language === "zh" ? "en" : "zh");
-  });
-  at("theme").addEventListener("click", () => {
-    const next = nextTheme();
-    remember("theme", next);
-    dress(next);
-  });
+  prepareSwitches(words, talked);
   at("clear").addEventListener("click", () => at("sure").showModal());
   at("no").addEventListener("click", () => at("sure").close());
   at("yes").addEventListener("click", clear);

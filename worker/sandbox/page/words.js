@@ -1,5 +1,7 @@
 // What the page says, in two languages. A missing word is an error of the tests, not of the page.
 
+import { speaker } from "./switches.js";
+
 export const WORDS = {
   en: {
     title: "Xinshi sandbox",
@@ -214,14 +216,4 @@ export const DIGITS = Object.keys(WORDS.en)
   .map((name) => name.slice("digits.".length))
   .sort();
 
-let language = "en";
-
-export function speak(wanted) {
-  language = wanted in WORDS ? wanted : "en";
-  return language;
-}
-
-export function say(name, values = {}) {
-  const word = WORDS[language][name] ?? name;
-  return word.replace(/\{(\w+)\}/g, (all, key) => (key in values ? String(values[key]) : all));
-}
+export const { say, speak, spoken } = speaker(WORDS);

@@ -1,14 +1,17 @@
 // The console: who is signed in, which view is open, language and look.
 
 import * as calls from "./calls.js";
-import { chosenLanguage, chosenTheme, dress as wear, nextTheme, put, remember, theme } from "./elements.js";
+import { put } from "./elements.js";
 import { clock, count } from "./format.js";
 import * as lists from "./lists.js";
 import * as live from "./live.js";
 import * as now from "./now.js";
 import * as search from "./search.js";
-import { say, speak, spoken } from "./words.js";
+import { prepareSwitches } from "./switches.js";
+import { alarms } from "./troubles.js";
+import * as words from "./words.js";
 
+const { say } = words;
 const VIEWS = ["now", "search", "dead", "inbound", "suppression"];
 const STAY = 60_000; // ms between two signs that somebody is here
 const AGAIN = 3000; // ms until a lost stream is asked for again
@@ -42,6 +45,7 @@ async function open() {
     const tab = document.querySelector(`#tabs a[href="#${each}"]`);
     if (each === view) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
+    if (each === view) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
   if (!signedIn()) return showDoor();
   if (view === "now") now.show();
@@ -134,36 +138,23 @@ async function stay() {
 function heard(what) {
   at("live").classList.toggle("away", !live.seen.connected);
   put(at("live").firstElementChild, say(live.seen.connected ? "live" : "away"));
-  put(at("clock"), live.seen.connected && live.seen.now?.at ? clock(live.seen.now.at) : "");
+  put(at("clock"), live.seen.connected && live.seen.now?.at ? say("shanghai", { time: clock(live.seen.now.at) }) : "");
   const dead = live.seen.now?.dead ?? 0;
   at("dead-count").hidden = !dead;
   put(at("dead-count"), count(dead));
-  const alarms = live.seen.told ? now.alarms() : 0;
-  document.title = `${alarms ? `(${alarms}) ` : ""}${say("title")}`;
+  const wrong = live.seen.told ? alarms() : 0;
+  document.title = `${wrong ? `(${wrong}) ` : ""}${say("title")}`;
   if (what !== "away" && route().view === "now") now.show();
+  if (what === "now" && route().view === "search") search.follow();
 }
 
-function talk(language) {
-  const spoke = speak(language);
-  document.documentElement.lang = spoke === "zh" ? "zh-CN" : "en";
-  for (const element of document.querySelectorAll("[data-say]")) put(element, say(element.dataset.say));
-  for (const element of document.querySelectorAll("[data-label]:not(td)")) {
-    element.setAttribute("aria-label", say(element.dataset.label));
-  }
-  at("language").lang = spoke === "zh" ? "en" : "zh-CN";
-  put(at("language"), say("other"));
+function talked() {
   at("wanted").placeholder = say("search.what");
-  dress(theme());
   showWho();
   heard("language");
   search.show();
   lists.show();
   showDoor();
-}
-
-function dress(wanted) {
-  wear(wanted);
-  put(at("theme"), say(`theme.${wanted}`));
 }
 
 // A slash goes to the search, from wherever.
@@ -182,19 +173,9 @@ async function start() {
   lists.prepare(announce);
   live.listen(heard, lost);
   calls.whenOver(over);
-  dress(chosenTheme());
-  talk(chosenLanguage());
+  prepareSwitches(words, talked);
   at("sign-in").addEventListener("submit", enter);
   at("leave").addEventListener("click", leave);
-  at("language").addEventListener("click", () => {
-    remember("language", spoken() === "zh" ? "en" : "zh");
-    talk(spoken() === "zh" ? "en" : "zh");
-  });
-  at("theme").addEventListener("click", () => {
-    const next = nextTheme();
-    remember("theme", next);
-    dress(next);
-  });
   addEventListener("hashchange", open);
   document.addEventListener("keydown", keys);
   document.addEventListener("pointerdown", stay);

@@ -24,7 +24,7 @@ export async function call(method, path, body) {
   if (answer.ok) return said;
   if (answer.status === 401 && path !== "session") over();
   const where = said.field ? `${said.field}: ` : "";
-  throw Object.assign(new Error(say("wrong", { error: where + (said.detail ?? answer.status) })), { status: answer.status });
+  throw Object.assign(new Error(say(answer.status < 500 ? "wrong" : "failed", { error: where + (said.detail ?? answer.status) })), { status: answer.status });
 }
 
 /** Return whether anybody is signed in, or could be. */

@@ -25,6 +25,11 @@ export function amount(text) {
   return maker(Intl.NumberFormat, { maximumFractionDigits: 3 }).format(Number(text));
 }
 
+/** Return a share from 0 to 1 in words. */
+export function percent(share) {
+  return `${Math.round(share * 100)}\u00a0%`;
+}
+
 /** Return how long something takes: 340 ms, 1.2 s, 4 min. */
 export function took(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;

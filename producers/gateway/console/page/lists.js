@@ -4,12 +4,12 @@ import { call } from "./calls.js";
 import { keyed, make, put } from "./elements.js";
 import { count, moment, scopeName, tone } from "./format.js";
 import { seen } from "./live.js";
-import { pill, rows } from "./now.js";
+import { pill, rows } from "./tables.js";
 import { say } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const chosen = new Set();
-const shown = { dead: null, inbound: [], next: null, suppression: null, scope: "all", outcome: null };
+const shown = { dead: null, inbound: [], next: null, away: [], suppression: null, scope: "all", outcome: null };
 let announce = () => {};
 
 export function prepare(tell) {
@@ -35,6 +35,11 @@ export function prepare(tell) {
     event.preventDefault();
     suppress(event.submitter?.value ?? "check");
   });
+}
+
+// A shard that is away keeps back its part.
+function partly(away) {
+  return away.length ? say("partly", { error: away.join("; ") }) : "";
 }
 
 /** Ask, and tell what went wrong; undefined then. */
@@ -74,8 +79,9 @@ function showDead() {
   at("dead-all").disabled = all.length === 0;
   at("dead-none").hidden = found.messages.length > 0;
   at("dead-rows").hidden = found.messages.length === 0;
-  put(at("dead-note"), found.more ? say("dead.more", { n: count(found.messages.length) }) : "");
-  rows(at("dead-rows"), found.messages, (item) => item.id, Array(8).fill("td"), fillDead);
+  const more = found.more ? say("dead.more", { n: count(found.messages.length) }) : "";
+  put(at("dead-note"), [more, partly(found.away)].filter(Boolean).join(" "));
+  rows(at("dead-rows"), found.messages, (item) => item.id, fillDead);
 }
 
 function fillDead(cells, item) {
@@ -123,6 +129,7 @@ export async function openInbound(before = "") {
   if (!found) return;
   shown.inbound = before ? [...shown.inbound, ...found.messages] : found.messages;
   shown.next = found.next;
+  shown.away = found.away;
   showInbound();
 }
 
@@ -131,7 +138,8 @@ function showInbound() {
   at("inbound-none").hidden = found.length > 0;
   at("inbound-rows").hidden = found.length === 0;
   at("older").hidden = !shown.next;
-  rows(at("inbound-rows"), found, (item) => item.id, Array(6).fill("td"), (cells, item) => {
+  put(at("inbound-note"), partly(shown.away));
+  rows(at("inbound-rows"), found, (item) => item.id, (cells, item) => {
     put(cells[0], moment(item.received_at));
     put(cells[1], item.from);
     put(cells[2], item.account);
@@ -178,8 +186,8 @@ async function suppress(act) {
   try {
     const body = { act, scope, number: at("number").value };
     shown.outcome = { act, ...(await call("POST", "suppression", body)) };
-    if (act === "check") showSuppression();
-    else await openSuppression(scope);
+    put(at("suppressed"), outcome(shown.outcome));
+    if (act !== "check") await openSuppression(scope);
   } catch (error) {
     shown.outcome = null;
     put(at("suppressed"), error.message);

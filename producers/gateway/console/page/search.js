@@ -3,11 +3,13 @@
 import { call } from "./calls.js";
 import { keyed, make, put } from "./elements.js";
 import { count, moment, precisely, tone } from "./format.js";
-import { facts } from "./now.js";
+import { facts } from "./tables.js";
 import { say, spoken } from "./words.js";
 
+const EVERY = 3000; // ms between two looks at a life that goes on
+
 const at = (id) => document.getElementById(id);
-const shown = { found: null, life: null, wanted: "" };
+const shown = { found: null, life: null, wanted: "", looked: 0 };
 
 export function prepare() {
   at("find").addEventListener("submit", (event) => {
@@ -27,13 +29,22 @@ async function find() {
     return;
   }
   show();
-  const only = shown.found.messages;
-  if (only.length === 1) location.hash = `#search/${only[0].id}`;
+  const [only, ...others] = shown.found.messages;
+  if (!only || others.length) return;
+  if (location.hash === `#search/${only.id}`) open(only.id);
+  else location.hash = `#search/${only.id}`;
+}
+
+/** Look again at the life that is open, as long as it goes on. */
+export function follow() {
+  const { life, wanted, looked } = shown;
+  if (life && life.id === wanted && life.next.event !== "nothing" && Date.now() - looked >= EVERY) open(life.id);
 }
 
 /** Open the life of a message; empty: none. */
 export async function open(id) {
   shown.wanted = id;
+  shown.looked = Date.now();
   if (!id) return;
   try {
     const life = await call("GET", `messages/${encodeURIComponent(id)}`);
@@ -50,7 +61,8 @@ export function show() {
   const found = shown.found;
   if (found) {
     const word = found.messages.length ? (found.complete ? "found" : "part") : "none";
-    put(at("found-note"), say(`search.${word}`, { n: count(found.messages.length) }));
+    const away = found.away.length ? say("partly", { error: found.away.join("; ") }) : "";
+    put(at("found-note"), `${say(`search.${word}`, { n: count(found.messages.length) })} ${away}`);
     keyed(at("found"), found.messages, (item) => item.id, card, fillCard);
   }
   at("life").hidden = !shown.life;

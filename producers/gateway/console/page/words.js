@@ -1,5 +1,7 @@
 // What the console says, in two languages. A missing word is an error of the tests, not of the page.
 
+import { speaker } from "./switches.js";
+
 export const WORDS = {
   en: {
     title: "Xinshi console",
@@ -29,12 +31,15 @@ export const WORDS = {
     "door.over": "The session is over. Sign in again.",
     "door.foreign": "The gateway does not recognise this address: a proxy in front must pass the Host header on.",
     wrong: "Refused: {error}",
+    failed: "Failed: {error}",
+    partly: "Not everything is here: {error}",
+    shanghai: "{time} UTC+8",
     unreachable: "The gateway does not answer",
     calm: "Nothing needs you.",
-    calmMore: "Workers alive: {workers}. Accounts: {accounts}, all well.",
+    calmMore: "Workers alive: {workers}. Accounts that are well: {well} of {accounts}.",
     "trouble.redis": "Redis: {error}",
-    "trouble.nobody": "No worker is alive. Start one, as a line of the Procfile does.",
-    "trouble.silent": "{name} has been silent for {age}: see its log.",
+    "trouble.nobody": "No worker is alive{where}. Start one, as a line of the Procfile does.",
+    "trouble.silent": "{name}{where} has been silent for {age}: see its log.",
     "trouble.late": "{stream}: {ready} ready, the first for {age}. Limits, vendors or missing workers hold it back.",
     "trouble.overdue": "{n} messages are due and still wait, the first for {age}. Is beat running?",
     "trouble.suspended": "{name} says it is unusable: {why}. Tried again at {until}.",
@@ -43,7 +48,18 @@ export const WORDS = {
     "trouble.runway": "{name}: the balance lasts {lasts} more.",
     "trouble.empty": "{name}: the balance is used up.",
     "trouble.unreadable": "{n} pages of vendors cannot be read: xinshi spool list",
-    "trouble.unserved": "Nobody serves {queue}.",
+    "trouble.unserved": "Nobody serves {queue}{where}.",
+    "trouble.reportsBack": "{name}: {share} of its reports came within {within}, usually {usual}. Routing steps back from it; ask the vendor.",
+    "trouble.reportsFew": "{name}: {share} of its reports came within {within}, usually {usual}. Is it still delivering? Ask the vendor.",
+    "trouble.reportsAll": "Reports stay away at every account: more likely our intake. Look at the callbacks' address, polls and spool.",
+    "trouble.poll": "{name}: {kind} cannot be fetched ({last}). See the workers' log for poll.failed.",
+    "trouble.webhook": "Webhook {name}: {n} events wait{reason}. Try it: xinshi webhooks test {name}",
+    onShard: " on shard {shard}",
+    ofShard: "shard {shard}: {queues}",
+    neverYet: "never yet",
+    lastAgo: "last {age} ago",
+    "kind.report": "reports",
+    "kind.inbound": "replies",
     noEvents: "Events are off ([events] keep = 0), so nothing can be counted.",
     "chart.throughput": "Messages a second",
     "chart.latency": "Time to a vendor",
@@ -69,6 +85,12 @@ export const WORDS = {
     state: "State",
     lastMinute: "Last minute",
     answers: "Answers in (median · 95 %)",
+    onTime: "Reports on time",
+    usually: "usually {share}",
+    stepsBack: "routing steps back",
+    fewer: "fewer than usual",
+    tooFew: "too few of late",
+    noReports: "sends none",
     inFlight: "In flight",
     routes: "Routes",
     balance: "Balance",
@@ -86,6 +108,7 @@ export const WORDS = {
     "state.suspended": "unusable",
     untilTime: "until {time}",
     mostOpen: "to {n} in flight",
+    mostBatch: "at most {n} a call",
     noRoute: "no route",
     "unit.messages": "messages",
     "unit.yuan": "yuan",
@@ -232,12 +255,15 @@ export const WORDS = {
     "door.over": "会话已结束，请重新登录。",
     "door.foreign": "网关不认识这个地址：前面的代理必须原样传递 Host 头。",
     wrong: "被拒绝：{error}",
+    failed: "失败：{error}",
+    partly: "不完整：{error}",
+    shanghai: "{time} UTC+8",
     unreachable: "网关没有应答",
     calm: "一切正常，无需处理。",
-    calmMore: "worker {workers} 个在线；账号 {accounts} 个，全部正常。",
+    calmMore: "worker {workers} 个在线；账号 {accounts} 个，{well} 个正常。",
     "trouble.redis": "Redis：{error}",
-    "trouble.nobody": "没有 worker 在线。请按 Procfile 启动一个。",
-    "trouble.silent": "{name} 已 {age}没有心跳：请看它的日志。",
+    "trouble.nobody": "{where}没有 worker 在线。请按 Procfile 启动一个。",
+    "trouble.silent": "{where}{name} 已 {age}没有心跳：请看它的日志。",
     "trouble.late": "{stream}：{ready} 条待发，最早的已等 {age}。可能是限速、供应商或 worker 不足。",
     "trouble.overdue": "{n} 条已到时间仍在等待，最早的已过 {age}。beat 在运行吗？",
     "trouble.suspended": "{name} 报告不可用：{why}。{until} 再试。",
@@ -246,7 +272,18 @@ export const WORDS = {
     "trouble.runway": "{name}：余额还能用 {lasts}。",
     "trouble.empty": "{name}：余额已用完。",
     "trouble.unreadable": "{n} 页供应商数据无法解析：xinshi spool list",
-    "trouble.unserved": "没有 worker 监听 {queue}。",
+    "trouble.unserved": "{where}没有 worker 监听 {queue}。",
+    "trouble.reportsBack": "{name}：只有 {share} 的状态报告在 {within}内到达，平时 {usual}。路由已让开它；请询问供应商。",
+    "trouble.reportsFew": "{name}：只有 {share} 的状态报告在 {within}内到达，平时 {usual}。它还在投递吗？请询问供应商。",
+    "trouble.reportsAll": "所有账号的状态报告都没有按时到：多半是我们这边收不到。请看回调地址、轮询和待解析页。",
+    "trouble.poll": "{name}：{kind}取不到（{last}）。请看 worker 日志里的 poll.failed。",
+    "trouble.webhook": "Webhook {name}：{n} 个事件在等待{reason}。试一下：xinshi webhooks test {name}",
+    onShard: "分片 {shard} ",
+    ofShard: "分片 {shard}：{queues}",
+    neverYet: "从未成功",
+    lastAgo: "上次成功在 {age}前",
+    "kind.report": "状态报告",
+    "kind.inbound": "上行短信",
     noEvents: "事件已关闭（[events] keep = 0），无法统计。",
     "chart.throughput": "每秒短信数",
     "chart.latency": "提交到供应商的时间",
@@ -272,6 +309,12 @@ export const WORDS = {
     state: "状态",
     lastMinute: "最近一分钟",
     answers: "应答耗时（中位 · 95 %）",
+    onTime: "报告及时率",
+    usually: "平时 {share}",
+    stepsBack: "路由已让开",
+    fewer: "比平时少",
+    tooFew: "近来太少",
+    noReports: "没有报告",
     inFlight: "在途",
     routes: "路由",
     balance: "余额",
@@ -289,6 +332,7 @@ export const WORDS = {
     "state.suspended": "不可用",
     untilTime: "至 {time}",
     mostOpen: "最多 {n} 条在途",
+    mostBatch: "每次最多 {n} 条",
     noRoute: "没有路由",
     "unit.messages": "条",
     "unit.yuan": "元",
@@ -409,18 +453,4 @@ export const WORDS = {
   },
 };
 
-let language = "en";
-
-export function speak(wanted) {
-  language = wanted in WORDS ? wanted : "en";
-  return language;
-}
-
-export function spoken() {
-  return language;
-}
-
-export function say(name, values = {}) {
-  const word = WORDS[language][name] ?? name;
-  return word.replace(/\{(\w+)\}/g, (all, key) => (key in values ? String(values[key]) : all));
-}
+export const { say, speak, spoken } = speaker(WORDS);

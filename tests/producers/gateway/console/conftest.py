@@ -1,5 +1,6 @@
 """A gateway with an operator, somebody who is signed in, and messages in every state."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,12 +10,16 @@ import pytest
 from aiohttp import ClientResponse
 
 from producers import Client
+from producers.gateway.console import history
+from producers.gateway.console import watch as watching
 from tests.producers.conftest import Work
 from tests.producers.gateway.conftest import CONFIG, Caller, Open, configured
 from worker.contract.settings import Settings
 
 OPERATOR = "the-key-of-the-night-watch"
 OPERATORS = f'night = {{ key = "{OPERATOR}", role = "operator" }}\n'
+
+PATIENCE = 60.0  # seconds; reached only by what fails
 
 Stream = AsyncIterator[tuple[str, Any]]
 
@@ -67,6 +72,39 @@ async def _events(answer: ClientResponse) -> Stream:
             name = rest
         elif word == "data":
             yield name, json.loads(rest)
+
+
+async def until(events: Stream, name: str, fits: Callable[[Any], object] = bool) -> Any:
+    """Return the first event of a name that fits."""
+    async with asyncio.timeout(PATIENCE):
+        async for kind, data in events:
+            if kind == name and fits(data):
+                return data
+    raise AssertionError(f"the stream ended without such a {name}")
+
+
+async def counted(events: Stream, status: str, enough: int) -> dict[int, dict[str, int]]:
+    """Return the counts of each slot, as soon as there are enough of a status."""
+    slots: dict[int, dict[str, int]] = {}
+    async with asyncio.timeout(PATIENCE):
+        async for kind, data in events:
+            steps = data["steps"] if kind == "history" else [data] if kind == "step" else []
+            slots |= {step["slot"]: step["counts"] for step in steps}
+            if sum(each.get(status, 0) for each in slots.values()) >= enough:
+                return slots
+    raise AssertionError(f"the stream ended before {enough} were {status}")
+
+
+def summed(slots: dict[int, dict[str, int]], status: str) -> int:
+    return sum(each.get(status, 0) for each in slots.values())
+
+
+@pytest.fixture
+def swift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots of a fifth of a second: a test need not wait for two."""
+    monkeypatch.setattr(watching, "EVERY", 0.05)
+    for module in (watching, history):
+        monkeypatch.setattr(module, "SPAN", 200)
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ async def test_each_file_is_served_to_anybody_with_every_guard(gateway: Caller, 
     name, kind = FILES.get(path, ("", pages.SHARED.get(path.removeprefix("/console/"), "")))
     assert answer.status == 200
     assert answer.headers["Content-Type"] == f"{kind}; charset=utf-8"
-    assert await answer.read() == (source(name).encode() if name else pages.read(path[9:]))
+    own = pages.whole(source(name).encode(), "/console") if name else pages.read(path[9:])
+    assert await answer.read() == own
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert not answer.cookies
@@ -96,14 +97,16 @@ def spoken_words() -> dict[str, set[str]]:
 
 def test_both_languages_have_every_word_that_is_said() -> None:
     spoken, page = spoken_words(), source("console.html")
-    needed = set(re.findall(r'data-(?:say|label)="([\w.]+)"', page))
+    needed = set(re.findall(r'data-(?:say|name)="([\w.]+)"', page))
     needed |= {f"status.{each}" for each in Status} | {f"series.{each}" for each in Stream}
     needed |= {f"state.{each}" for each in get_args(State)}
     for name in SCRIPTS:
         needed |= set(re.findall(r'\bsay\("([\w.]+)"', source(name)))
-    now = source("now.js")
-    needed |= {f"trouble.{each}" for each in re.findall(r'\badd\([^,]+, "(\w+)"', now)}
-    needed |= {f"chart.{each}" for each in re.findall(r'new Chart\("(\w+)"', now)}
+    troubles = re.findall(r'\badd\([^,]+, "(\w+)"', source("troubles.js"))
+    needed |= {f"trouble.{each}" for each in (*troubles, "suspended", "down")}
+    needed |= {f"trouble.{each}" for each in ("reportsBack", "reportsFew")}
+    needed |= {f"chart.{each}" for each in re.findall(r'new Chart\("(\w+)"', source("now.js"))}
+    needed |= {f"kind.{each}" for each in ("report", "inbound")}
     needed |= {f"next.{each}" for each in ("submit", "wait", "answer", "look", "report", "nothing")}
     needed |= {f"unit.{each}" for each in ("messages", "yuan")}
 
@@ -115,7 +118,8 @@ def test_both_languages_have_every_word_that_is_said() -> None:
 
 def test_no_word_is_there_for_nobody() -> None:
     """Words that are put together have a part in front of the dot that is said somewhere."""
-    texts = source("console.html") + "".join(source(name) for name in SCRIPTS if name != "words.js")
+    texts = source("console.html") + pages.read("switches.js").decode()
+    texts += "".join(source(name) for name in SCRIPTS if name != "words.js")
 
     for word in spoken_words()["en"]:
         front = word.partition(".")[0]

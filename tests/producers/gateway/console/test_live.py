@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,51 +9,28 @@ from typing import Any
 import pytest
 import redis
 
-from producers.gateway.console import CONSOLE, history
+from producers.gateway.console import CONSOLE
 from producers.gateway.console import watch as watching
 from producers.gateway.console.watch import VIEWERS, Viewer
 from tests.producers.conftest import Work
 from tests.producers.gateway.conftest import NUMBER, Open, configured, problem
-from tests.producers.gateway.console.conftest import OPERATORS, Operator, Send, Stream, watched
+from tests.producers.gateway.console.conftest import (
+    OPERATORS,
+    PATIENCE,
+    Operator,
+    Send,
+    counted,
+    summed,
+    until,
+    watched,
+)
+from tests.store.conftest import report_as
 from worker.contract import keys
-from worker.store import balances, care, gauges, presence
+from worker.store import balances, care, gauges, presence, webhooks
 from worker.store.embedded import Server
 from worker.store.presence import Vitals
 
-PATIENCE = 60.0  # seconds; reached only by what fails
-
-
-async def until(events: Stream, name: str, fits: Callable[[Any], object] = bool) -> Any:
-    """Return the first event of a name that fits."""
-    async with asyncio.timeout(PATIENCE):
-        async for kind, data in events:
-            if kind == name and fits(data):
-                return data
-    raise AssertionError(f"the stream ended without such a {name}")
-
-
-async def counted(events: Stream, status: str, enough: int) -> dict[int, dict[str, int]]:
-    """Return the counts of each slot, as soon as there are enough of a status."""
-    slots: dict[int, dict[str, int]] = {}
-    async with asyncio.timeout(PATIENCE):
-        async for kind, data in events:
-            steps = data["steps"] if kind == "history" else [data] if kind == "step" else []
-            slots |= {step["slot"]: step["counts"] for step in steps}
-            if sum(each.get(status, 0) for each in slots.values()) >= enough:
-                return slots
-    raise AssertionError(f"the stream ended before {enough} were {status}")
-
-
-def summed(slots: dict[int, dict[str, int]], status: str) -> int:
-    return sum(each.get(status, 0) for each in slots.values())
-
-
-@pytest.fixture(autouse=True)
-def swift(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slots of a fifth of a second: a test need not wait for two."""
-    monkeypatch.setattr(watching, "EVERY", 0.05)
-    for module in (watching, history):
-        monkeypatch.setattr(module, "SPAN", 200)
+pytestmark = pytest.mark.usefixtures("swift")
 
 
 async def test_the_last_minutes_are_told_at_once(
@@ -135,6 +111,71 @@ async def test_accounts_and_workers_are_told(
     assert (worker["name"], worker["alive"], worker["in_flight"]) == ("w1", True, 2)
     assert worker["queues"] == ["sms.otp"]
     assert told["runway_alarms"] == [72, 24, 6]
+
+
+async def test_how_many_reports_come_in_time_is_told_and_whether_all_stay_away(
+    operator: Operator, raw: redis.Redis
+) -> None:
+    async def told() -> tuple[Any, Any]:
+        async with operator.live() as events:
+            found = await until(events, "accounts")
+        return {each["name"]: each["prompt"] for each in found["accounts"]}, found["reports_silent"]
+
+    report_as(raw, tencent=0.97, zhenzi=0.1)
+    prompt, silent = await told()
+    assert (prompt["zhenzi"]["share"], prompt["zhenzi"]["usual"]) == (0.1, 0.97)
+    assert (prompt["zhenzi"]["slow"], prompt["zhenzi"]["steps_back"]) == (True, True)
+    assert (prompt["tencent"]["slow"], prompt["tencent"]["steps_back"]) == (False, False)
+    assert (prompt["guarded"]["share"], prompt["aliyun"], silent) == (None, None, False)
+
+    report_as(raw, tencent=0.1, zhenzi=0.1)
+    prompt, silent = await told()
+    assert (prompt["zhenzi"]["steps_back"], silent) == (False, True)
+
+
+async def test_polls_that_fail_are_told(
+    open_gateway: Open, redis_url: str, raw: redis.Redis
+) -> None:
+    raw.set(f"{keys.POLLED}tencent:report", int(time.time() * 1000) - 400_000)
+    raw.set(f"{keys.POLLED}tencent:inbound", int(time.time() * 1000))
+
+    async def told(extra: str) -> Any:
+        operator = Operator(await open_gateway(watched(redis_url, extra)))
+        await operator.sign_in()
+        async with operator.live() as events:
+            return (await until(events, "accounts"))["polls"]
+
+    (late,) = await told("")
+    assert (late["account"], late["kind"]) == ("tencent", "report")
+    assert 400 <= late["age"] < 400 + 2 * PATIENCE
+    raw.delete(f"{keys.POLLED}tencent:report")
+    assert await told("") == [{"account": "tencent", "kind": "report", "age": None}]
+    assert await told('[alarms]\npoll_age = ""\n') == []
+
+
+async def test_webhooks_that_take_nothing_are_told(
+    open_gateway: Open, redis_url: str, raw: redis.Redis, work: Work
+) -> None:
+    now = int(time.time() * 1000)
+    raw.hset(f"{keys.WEBHOOKS}rests", mapping={"rest": now + 60_000, "reason": "HTTP 500"})
+    for name, ago in (("slow", 400_000), ("well", 0)):
+        work.run(webhooks.hold(name, [("1-1", b"{}")]))
+        raw.zadd(f"{keys.WEBHOOK_DUE}{name}", {"1-1": now - ago})
+    secret = "whsec_c2V0IG1lOiAyNCB0byA2NCByYW5kb20gYnl0ZXM="
+    extra = "".join(
+        f'[webhooks.{name}]\nurl = "https://{name}.example.com/"\nsecret = "{secret}"\n'
+        for name in ("rests", "slow", "well")
+    )
+    operator = Operator(await open_gateway(watched(redis_url, extra)))
+    await operator.sign_in()
+
+    async with operator.live() as events:
+        told = await until(events, "accounts")
+
+    assert told["webhooks"] == [
+        {"name": "rests", "waiting": 0, "reason": "HTTP 500"},
+        {"name": "slow", "waiting": 1, "reason": ""},
+    ]
 
 
 async def test_neither_number_text_nor_secret_is_in_the_stream(

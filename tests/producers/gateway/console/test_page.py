@@ -4,7 +4,8 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -21,9 +22,12 @@ from tests.browsing import patient as patient  # noqa: PLC0414 - likewise
 from tests.producers.conftest import Work
 from tests.producers.gateway.conftest import NUMBER, configured
 from tests.producers.gateway.console.conftest import OPERATOR, Send, watched
+from tests.store.conftest import report_as
 from worker.contract import keys
 from worker.contract.settings import Settings
+from worker.contract.shards import Shard
 from worker.store import care, presence
+from worker.store.client import Store
 from worker.store.inbox import Letter
 from worker.store.presence import Vitals
 from worker.store.suppression import Suppression
@@ -37,6 +41,8 @@ pytestmark = [
 VIEWS = ("now", "search", "dead", "inbound", "suppression")
 QUEUES = ("sms.otp", "sms.notice", "sms.marketing", "sms.ticks")
 MASKED = "+86138****8000"
+ACCOUNTS = ("chuangrui", "tencent", "zhenzi", "guarded", "aliyun")
+COLOUR = "element => getComputedStyle(element).color"
 
 
 @dataclass
@@ -110,9 +116,11 @@ async def desk(start: Start, redis_url: str) -> Desk:
 
 
 @pytest.fixture
-def well(work: Work) -> None:
-    """A worker that serves everything."""
+def well(work: Work, raw: redis.Redis) -> None:
+    """A worker that serves everything, and polls."""
     work.run(presence.beat("w@host-1", Vitals(version="1.0", started=1, queues=QUEUES)))
+    for kind in ("report", "inbound"):
+        raw.set(f"{keys.POLLED}tencent:{kind}", int(time.time() * 1000))
 
 
 @pytest.fixture
@@ -127,6 +135,7 @@ def busy(work: Work, raw: redis.Redis, send: Send, kill: Send) -> str:
     work.run(presence.beat("w@host-1", Vitals(version="1.0", started=1, queues=QUEUES)))
     raw.zadd(keys.WORKERS, {"w@host-2": now - 60_000})
     raw.xadd(keys.UNREADABLE, {"x": "y"})
+    report_as(raw, zhenzi=0.1, guarded=0.6, tencent=0.97)
     for place in range(3):
         letter = Letter(
             account="tencent", sender=f"+86{NUMBER}", opted_out=place == 1, message_id="m"
@@ -152,6 +161,7 @@ async def test_an_operator_signs_in_and_sees_how_things_are(desk: Desk, well: No
     await expect(page.locator("#accounts tbody tr")).to_have_count(5)
     await expect(page.locator("#workers tbody tr")).to_contain_text("w@host-1")
     await expect(page.locator("#troubles li")).to_contain_text("Nothing needs you.")
+    await expect(page.locator("#troubles li")).to_contain_text("well: 5 of 5")
     await expect(page).to_have_title("Xinshi console")
 
 
@@ -188,6 +198,86 @@ async def test_what_is_wrong_stands_on_top_and_in_the_title(desk: Desk, busy: st
     await expect(page.locator("[data-account=zhenzi] .spark path")).to_have_count(1)
     await expect(page.locator("[data-account=zhenzi]")).to_contain_text("20 messages")
     await expect(page).to_have_title(re.compile(r"\([1-9]\) Xinshi console"))
+
+
+async def test_an_account_whose_reports_stay_away_is_seen_and_told(
+    desk: Desk, well: None, raw: redis.Redis
+) -> None:
+    report_as(raw, zhenzi=0.1, guarded=0.55, tencent=0.97)
+    page = await desk.enter()
+    reports = {name: page.locator(f"[data-account={name}] td").nth(4) for name in ACCOUNTS}
+
+    await expect(reports["zhenzi"]).to_have_text("10\u00a0%usually 97\u00a0% · routing steps back")
+    await expect(reports["zhenzi"]).to_have_attribute("data-tone", "doubtful")
+    await expect(reports["guarded"]).to_contain_text("fewer than usual")
+    await expect(reports["tencent"]).to_have_text("97\u00a0%usually 97\u00a0%")
+    await expect(reports["tencent"]).to_have_attribute("data-tone", "")
+    await expect(reports["chuangrui"]).to_have_text("too few of late")
+    await expect(reports["aliyun"]).to_have_text("sends none")
+    await expect(page.locator("#troubles li")).to_have_text(
+        [
+            "zhenzi: 10\u00a0% of its reports came within 10 min, usually 97\u00a0%. Routing steps back from it; ask the vendor.",
+            "guarded: 55\u00a0% of its reports came within 10 min, usually 97\u00a0%. Is it still delivering? Ask the vendor.",
+        ]
+    )
+    colours = [await each.evaluate(COLOUR) for each in (reports["zhenzi"], reports["tencent"])]
+    assert colours[0] != colours[1]
+
+    await page.click("#language")
+    await expect(page.locator("th").nth(4)).to_have_text("报告及时率")
+    await expect(reports["zhenzi"]).to_have_text("10\u00a0%平时 97\u00a0% · 路由已让开")
+
+
+async def test_where_all_reports_stay_away_we_are_doubted_and_no_vendor(
+    desk: Desk, well: None, raw: redis.Redis
+) -> None:
+    report_as(raw, zhenzi=0.1, tencent=0.1)
+    page = await desk.enter()
+
+    await expect(page.locator("#troubles li")).to_have_count(1)
+    await expect(page.locator("#troubles li")).to_contain_text("more likely our intake")
+    await expect(page.locator("#troubles li")).to_have_attribute("data-tone", "bad")
+    await expect(page.locator("[data-account=zhenzi]")).to_contain_text("fewer than usual")
+
+
+async def test_what_vendors_and_web_apps_keep_back_needs_somebody(
+    start: Start, redis_url: str, well: None, raw: redis.Redis
+) -> None:
+    secret = "whsec_c2V0IG1lOiAyNCB0byA2NCByYW5kb20gYnl0ZXM="
+    hook = f'[webhooks.shop]\nurl = "https://shop.example.com/"\nsecret = "{secret}"\n'
+    raw.delete(f"{keys.POLLED}tencent:report")
+    raw.hset(f"{keys.WEBHOOKS}shop", mapping={"rest": 1, "reason": "HTTP 500"})
+    desk = await start(watched(redis_url, hook))
+    page = await desk.enter()
+
+    for part in (
+        "tencent: reports cannot be fetched (never yet)",
+        "Webhook shop: 0 events wait: HTTP 500. Try it: xinshi webhooks test shop",
+    ):
+        await expect(page.locator("#troubles")).to_contain_text(part)
+
+
+async def test_each_shard_needs_workers_of_its_own(
+    start: Start, urls: list[str], well: None
+) -> None:
+    shards = tuple(Shard(*each) for each in zip(("north", "south"), urls, strict=True))
+    with closing(Store(urls[1], timeout=10.0)) as store:
+        store.run(presence.beat("w@host-1", Vitals(version="1.0", started=1, queues=QUEUES[:3])))
+    desk = await start(replace(watched(urls[0]), shards=shards))
+    page = await desk.enter()
+
+    await expect(page.locator("#troubles li")).to_have_text(
+        ["Nobody serves sms.ticks on shard south."]
+    )
+    heard = page.locator("#workers tbody tr")
+    await expect(heard).to_have_count(2)
+    await expect(heard.filter(has_text="shard south")).to_contain_text("w@host-1")
+    steps = page.locator("#clock")
+    seen = await steps.inner_text()
+    for _ in range(7):  # longer than from one look at the workers to the next
+        await expect(steps).not_to_have_text(seen)
+        seen = await steps.inner_text()
+    await expect(heard).to_have_count(2)
 
 
 async def test_charts_move_as_messages_go(desk: Desk, send: Send, work: Work) -> None:
@@ -262,6 +352,30 @@ async def test_a_life_has_an_address(desk: Desk, busy: str) -> None:
     await page.fill("#wanted", "nobody-has-it")
     await page.press("#wanted", "Enter")
     await expect(page.locator("#found-note")).to_have_text("Nothing is known of it.")
+
+
+async def test_a_life_that_goes_on_is_followed(desk: Desk, send: Send, work: Work) -> None:
+    message_id = send()
+    page = await desk.enter(f"/#search/{message_id}")
+    await expect(page.locator("#life-status")).to_have_text("accepted")
+    work.claim()
+    work.settle(message_id, "submitted", vendor_message_id="v1")
+
+    await expect(page.locator("#life-status")).to_have_text("submitted")
+    work.settle(message_id, "delivered")
+    await expect(page.locator("#life-status")).to_have_text("delivered")
+
+
+async def test_who_finds_the_same_again_sees_it_as_it_is_now(
+    desk: Desk, busy: str, work: Work
+) -> None:
+    page = await desk.enter(f"/#search/{busy}")
+    await expect(page.locator("#steps li")).to_have_count(4)
+    work.run(care.replay(busy, "01jd4m8x7v3k9q2r5t6w8y0z1a", validity=300, retention=3600))
+    await page.fill("#wanted", busy)
+    await page.press("#wanted", "Enter")
+
+    await expect(page.locator("#steps")).to_contain_text("replayed as 01jd4m8x7v3k9q2r5t6w8y0z1a")
 
 
 async def test_a_dead_letter_is_sent_again_after_a_question(
@@ -410,6 +524,14 @@ async def test_nothing_is_wider_than_the_window(desk: Desk, busy: str, width: in
     for view in (*VIEWS, f"search/{busy}"):
         await _look_at(page, view)
         assert await page.evaluate("() => document.documentElement.scrollWidth") <= width, view
+
+
+async def test_the_tab_of_the_open_view_is_in_sight_on_a_phone(desk: Desk) -> None:
+    page = await desk.enter("/#suppression", viewport={"width": 360, "height": 700})
+    tab = page.locator("#tabs a[aria-current=page]")
+
+    await expect(tab).to_have_text("Suppressed")
+    await expect(tab).to_be_in_viewport(ratio=0.95)
 
 
 async def test_everything_can_be_reached_by_keyboard_and_the_focus_is_seen(
