@@ -23,6 +23,8 @@ class Condition:
     reason: str = ""
     most_open: int | None = None  #: attempts that may be in flight while it is slowed
     open: int | None = None  #: attempts in flight
+    most_batch: int | None = None  #: recipients of one call, while one with more was refused
+    batch_until: datetime | None = None  #: for how long that holds
     drift: Mapping[str, int] = field(default_factory=dict)
     #: throttle code -> how often a number was throttled there that our windows let pass
 
@@ -34,6 +36,8 @@ class Condition:
             "reason": self.reason,
             "most_open": self.most_open,
             "open": self.open,
+            "most_batch": self.most_batch,
+            "batch_until": iso(self.batch_until),
             "mirror_drift": dict(self.drift),
         }
 
@@ -52,7 +56,18 @@ def condition(found: AccountState, now: int, concurrency: int | None) -> Conditi
         state, text, why = "slowed", f"slowed to {most} in flight", ""
     else:
         state, text, why = "ok", "ok", ""
-    return Condition(state, text, until, why, most, found.open, found.drift)
+    bounded = found.bounded > now
+    return Condition(
+        state,
+        text,
+        until,
+        why,
+        most_open=most,
+        open=found.open,
+        most_batch=found.bound if bounded else None,
+        batch_until=moment(found.bounded) if bounded else None,
+        drift=found.drift,
+    )
 
 
 def slowed(found: AccountState, now: int, concurrency: int | None) -> int | None:

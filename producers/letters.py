@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 from producers import steps
 from producers.ids import new_id
+from worker.contract.errors import StoreError
 from worker.contract.record import Record
 from worker.contract.settings import Settings
 from worker.contract.status import Status
@@ -37,9 +38,14 @@ class Filter:
         return self.account in ("", record.account, record.pin)
 
 
-def pages(shards: Shards, wanted: Filter) -> Iterator[list[Letter]]:
-    """Yield what matches, a page at a time, the newest first; raise StoreError."""
-    every = [_pages(shards, place, wanted) for place in range(len(shards))]
+def pages(
+    shards: Shards, wanted: Filter, away: list[StoreError] | None = None
+) -> Iterator[list[Letter]]:
+    """Yield what matches, a page at a time, the newest first; raise StoreError.
+
+    ``away``: takes the errors of shards that do not answer, which are left out then.
+    """
+    every = [_pages(shards, place, wanted, away) for place in range(len(shards))]
     if len(every) == 1:
         yield from every[0]
         return
@@ -49,10 +55,18 @@ def pages(shards: Shards, wanted: Filter) -> Iterator[list[Letter]]:
         yield page
 
 
-def _pages(shards: Shards, place: int, wanted: Filter) -> Iterator[list[Letter]]:
+def _pages(
+    shards: Shards, place: int, wanted: Filter, away: list[StoreError] | None
+) -> Iterator[list[Letter]]:
     read, until = 0, None
     while True:
-        page = shards.ask(place, care.dead(wanted.since, read, PAGE, until=until))
+        try:
+            page = shards.ask(place, care.dead(wanted.since, read, PAGE, until=until))
+        except StoreError as error:
+            if away is None:
+                raise
+            away.append(error)
+            return
         read += len(page.messages)
         until = page.now if until is None else until
         yield [letter for letter in page.messages if wanted.matches(letter[1])]

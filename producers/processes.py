@@ -1,6 +1,7 @@
 """Child processes of the demo and the bench: started, watched, and ended together."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -24,10 +25,14 @@ class ProcessError(XinshiError):
 
 
 class Processes:
-    """Python modules run as processes, each with its log; a context manager ends them all."""
+    """Python modules run as processes, each with its log; a context manager ends them all.
 
-    def __init__(self, folder: Path) -> None:
+    ``groups``: each is the first of a process group, and whatever it starts ends with it.
+    """
+
+    def __init__(self, folder: Path, *, groups: bool = False) -> None:
         self._folder = folder
+        self._groups = groups
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *command: str, **env: str) -> subprocess.Popen[bytes]:
@@ -44,12 +49,21 @@ class Processes:
                 stderr=output,
                 env=environment(PYTHONUNBUFFERED="1", **env),
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
+                process_group=0 if self._groups else None,
             )
         self._running[name] = process
         return process
 
     def log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
+
+    def said(self, name: str, lines: int = 5) -> str:
+        """Return the end of its log, on one line; empty if it said nothing."""
+        try:
+            told = self.log(name).read_text(errors="replace").strip().splitlines()
+        except FileNotFoundError:
+            return ""
+        return " / ".join(told[-lines:])
 
     def wait_for(
         self, what: str, ready: Callable[[], bool], *, patience: float = _PATIENCE
@@ -66,16 +80,39 @@ class Processes:
         """Raise ProcessError, with the end of its log, if a child is gone."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                tail = self.log(name).read_text(errors="replace").strip().splitlines()[-5:]
                 raise ProcessError(
-                    f"{name} ended by itself, code {process.returncode}: {' / '.join(tail)}"
+                    f"{name} ended by itself, code {process.returncode}: {self.said(name)}"
                 )
+
+    def finish(self, name: str, patience: float) -> None:
+        """Wait until one has done its work; raise ProcessError if it fails, or takes too long."""
+        process = self._running[name]
+        try:
+            code = process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise ProcessError(
+                f"{name} is at work after {patience:.0f} s: {self.said(name)}"
+            ) from None
+        del self._running[name]
+        self._sweep(process)
+        if code:
+            raise ProcessError(f"{name} failed, code {code}: {self.said(name)}")
 
     def end(self, name: str) -> None:
         """End one of them: politely, then at once."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGTERM)
-        _wait(process, _PATIENCE)
+        self._wait(process, _PATIENCE)
+
+    def kill(self) -> None:
+        """End them at once: nothing that they still do matters."""
+        for process in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            self._sweep(process)
+        for process in self._running.values():
+            process.wait()
+        self._running.clear()
 
     def stop(self) -> None:
         """End them, the last started first: politely, then at once."""
@@ -84,8 +121,24 @@ class Processes:
                 process.send_signal(signal.SIGTERM)
         end = time.monotonic() + _PATIENCE
         for process in reversed(self._running.values()):
-            _wait(process, max(0.1, end - time.monotonic()))
+            self._wait(process, max(0.1, end - time.monotonic()))
         self._running.clear()
+
+    def _wait(self, process: "subprocess.Popen[bytes]", seconds: float) -> None:
+        """Wait for the end of a process that was told to; then kill it, and what it left."""
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._sweep(process)
+
+    def _sweep(self, process: "subprocess.Popen[bytes]") -> None:
+        """Kill what is left of a process's group."""
+        if self._groups:
+            # PermissionError is how macOS says that only a zombie is left.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
@@ -97,15 +150,6 @@ class Processes:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait for the end of a process that was told to; then kill it."""
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def reachable(url: str) -> bool:

@@ -19,7 +19,7 @@ from worker.contract.errors import SettingsError
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
 from worker.exposition import Exposition
-from worker.heartbeat import Heart
+from worker.heartbeat.heart import Heart
 from worker.metrics import By, Counts
 from worker.process import Process
 from worker.schedule import SCHEDULE, SHARING, Ticks

@@ -5,17 +5,16 @@ somebody else's account, and no alarm depends on it.
 """
 
 import asyncio
-from collections.abc import Mapping
 
 import structlog
 
-from worker.alarms import Alarms
 from worker.contract import keys
 from worker.contract.errors import StoreError
-from worker.contract.settings import Settings
+from worker.rounds import Rounds
 from worker.store import balances
 from worker.store.client import AsyncStore
-from worker.transport import Lost, NotSent, Transport
+from worker.transport import Lost, NotSent
+from worker.trouble import apart
 from worker.vendors.base import Balance, Call, Vendor
 
 log = structlog.get_logger("xinshi.balances")
@@ -25,34 +24,17 @@ _RETRY = 60.0  # seconds at the most until an account that did not answer is ask
 _HINTS = 10.0  # seconds between two writes of what one account tells in passing
 
 
-class Balances:
+class Balances(Rounds):
     """Asks every account that is due, whichever process has the turn."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        vendors: Mapping[str, Vendor],
-        store: AsyncStore,
-        transport: Transport,
-    ) -> None:
-        self._settings = settings
-        self._vendors = vendors
-        self._store = store
-        self._transport = transport
-        self._alarms = Alarms(settings, store)
 
     async def round(self) -> int:
         """Ask once; returns how many balances came. One that fails holds up no other."""
         return sum(await asyncio.gather(*(self._ask(each) for each in self._vendors.values())))
 
     async def _ask(self, vendor: Vendor) -> bool:
-        try:
+        with apart("balance", account=vendor.name):
             call = vendor.balance()
             return call is not None and await self._take_turn(vendor, call)
-        except StoreError as error:  # the next round says it again
-            log.warning("store.lost", act="balance", error=str(error))
-        except Exception as error:  # noqa: BLE001 - one adapter's bug must not keep the others out
-            log.error("adapter.broken", account=vendor.name, error=type(error).__name__)  # noqa: TRY400 - its text may hold a secret
         return False
 
     async def _take_turn(self, vendor: Vendor, call: Call[Balance]) -> bool:
@@ -64,7 +46,7 @@ class Balances:
         if not await self._store.command("SET", key, 1, "NX", "PX", int(life * 1000)):
             return False
         try:
-            found = await self._transport.call(call, self._settings.vendors[vendor.name].timeouts)
+            found = await self._call(vendor.name, call)
         except (NotSent, Lost) as error:  # nothing is kept: a failure says a balance of 0
             log.warning("balance.failed", account=vendor.name, reason=str(error))
             await self._store.command("PEXPIRE", key, int(min(life, _RETRY - _SOON) * 1000))

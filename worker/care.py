@@ -12,6 +12,7 @@ import structlog
 
 from worker.alarms import Alarms
 from worker.balances import Hints
+from worker.bounds import HOLDS
 from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.store import care
@@ -108,6 +109,14 @@ class Care:
     async def _slow(self, account: str, began: int) -> None:
         if limit := await self._run(care.slow(account, began)):
             log.warning("account.slowed", account=account, in_flight=limit)
+
+    def bound(self, account: str, most: int) -> None:
+        """Let no process's calls carry more recipients there, for a while: one was refused."""
+        self._write(self._bound(account, most))
+
+    async def _bound(self, account: str, most: int) -> None:
+        if bound := await self._run(care.bound(account, most, HOLDS)):
+            log.warning("account.bounded", account=account, recipients=bound)
 
     async def _run(self, act: Act[int]) -> int:
         try:

@@ -27,6 +27,8 @@ from worker.metrics import BUILD_INFO, METRICS, By, Counts, Metric, Spread
 
 log = structlog.get_logger("xinshi.metrics")
 
+_JOIN = 5.0  # seconds that its thread may take to end
+
 Rows = Iterable[tuple[tuple[str, ...], float]]  #: labels and value
 
 
@@ -120,5 +122,5 @@ class Exposition:
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
-            self._thread.join(5)
+            self._thread.join(_JOIN)
             self._server = None

@@ -18,6 +18,7 @@ from worker.contract.settings import Settings
 from worker.contract.status import Status
 from worker.homes import Away, Homes
 from worker.metrics import PAGES, Counts
+from worker.rounds import Rounds
 from worker.store import arrivals
 from worker.store.arrivals import Report
 from worker.store.client import AsyncStore
@@ -42,7 +43,7 @@ class _Deaf(Exception):  # noqa: N818 - it reads as a verdict
     """The vendor could not be asked: its page waits."""
 
 
-class Intake:
+class Intake(Rounds):
     """Takes pages from the spool until it is empty."""
 
     def __init__(
@@ -56,9 +57,7 @@ class Intake:
         homes: Homes | None = None,
         metrics: Counts | None = None,
     ) -> None:
-        self._settings = settings
-        self._vendors = vendors
-        self._transport = transport
+        super().__init__(settings, vendors, store, transport)
         self._seal = Seal(settings.privacy.text_keys)
         self._spool = spool or Spool(store, seal=self._seal)
         self._homes = homes or Homes(store)
@@ -168,7 +167,7 @@ class Intake:
         if vendor.name in deaf:
             raise _Deaf
         try:
-            answer = await self._transport.call(call, self._settings.vendors[vendor.name].timeouts)
+            answer = await self._call(vendor.name, call)
         except (NotSent, Lost) as error:
             deaf.add(vendor.name)
             log.warning("hint.unanswered", account=vendor.name, reason=str(error))

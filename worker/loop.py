@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _EVERY = 0.5  # seconds between two looks at how late the loop is
+_JOIN = 5.0  # seconds that its thread may take to end
 
 
 class Loop:
@@ -46,7 +47,7 @@ class Loop:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(_JOIN)
         if not self._thread.is_alive():
             self._loop.close()
 

@@ -5,7 +5,7 @@ at a time; the page goes to the spool before anything else; a full page is follo
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -14,11 +14,13 @@ from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.events import Raw
 from worker.contract.settings import Settings
+from worker.rounds import Rounds
 from worker.store.client import AsyncStore
 from worker.store.lease import Lease
 from worker.store.sealing import Seal
 from worker.store.spool import Spool
 from worker.transport import Lost, NotSent, Transport
+from worker.trouble import apart
 from worker.vendors.base import Call, Response, Unreadable, Vendor
 
 log = structlog.get_logger("xinshi.polls")
@@ -28,7 +30,7 @@ _RECONNECT = 0.5  # seconds between two tries to reach Redis with a page in hand
 _MARGIN = 5.0  # seconds that a lease outlives its call
 
 
-class Poller:
+class Poller(Rounds):
     """Polls every account that has something to poll."""
 
     def __init__(
@@ -40,48 +42,49 @@ class Poller:
         *,
         reconnect: float = _RECONNECT,
     ) -> None:
-        self._settings = settings
-        self._vendors = vendors
-        self._store = store
-        self._transport = transport
+        super().__init__(settings, vendors, store, transport)
         self._spool = Spool(store, seal=Seal(settings.privacy.text_keys))
         self._reconnect = reconnect
 
     async def round(self) -> int:
         """Poll once each, or as long as pages are full; returns how many pages had something.
 
-        A vendor that is slow or away holds up no other; what failed is raised in the end.
+        A vendor that is slow or away holds up no other.
         """
-        ends = [(vendor, kind) for vendor in self._vendors.values() for kind in vendor.polls()]
-        found = await asyncio.gather(
-            *(self._drain(vendor, kind) for vendor, kind in ends), return_exceptions=True
-        )
-        for each in found:
-            if isinstance(each, BaseException):
-                raise each
-        return sum(each for each in found if isinstance(each, int))
+        return sum(await asyncio.gather(*(self._turn(each) for each in self._vendors.values())))
+
+    async def _turn(self, vendor: Vendor) -> int:
+        with apart("poll", account=vendor.name):
+            kinds = vendor.polls()
+            return sum(await asyncio.gather(*(self._drain(vendor, kind) for kind in kinds)))
+        return 0
 
     async def _drain(self, vendor: Vendor, kind: str) -> int:
         life = self._settings.vendors[vendor.name].timeouts.total + _MARGIN
         lease = Lease(self._store, f"{keys.LEASE}{vendor.name}:{kind}", life)
-        if not await lease.take():
-            return 0
+        with apart("poll", account=vendor.name):
+            if await lease.take():
+                try:
+                    return await self._read(vendor, kind, lease)
+                finally:
+                    await lease.release()
+        return 0
+
+    async def _read(self, vendor: Vendor, kind: str, lease: Lease) -> int:
+        """Fetch pages as long as they are full; returns how many had something."""
         pages = 0
-        try:
-            while pages < _PAGES:
-                raw = await self._poll(vendor, _unlosable(vendor, kind))
-                if raw is None or not await self._keep(vendor, kind, raw):
-                    break
-                pages += 1
-                if not _full(vendor, raw) or not await lease.take():
-                    break
-        finally:
-            await lease.release()
+        while pages < _PAGES:
+            raw = await self._poll(vendor, _unlosable(vendor, kind))
+            if raw is None or not await self._keep(vendor, kind, raw):
+                break
+            pages += 1
+            if not _judged(vendor, vendor.more, raw) or not await lease.take():
+                break
         return pages
 
     async def _poll(self, vendor: Vendor, call: Call[Raw]) -> Raw | None:
         try:
-            return await self._transport.call(call, self._settings.vendors[vendor.name].timeouts)
+            return await self._call(vendor.name, call)
         except (NotSent, Lost) as error:
             log.warning("poll.failed", account=vendor.name, reason=str(error))
             return None
@@ -91,7 +94,7 @@ class Poller:
 
         The vendor has forgotten it already: however long Redis is away, this is its only place.
         """
-        holds = not _empty(vendor, raw)
+        holds = not _judged(vendor, vendor.empty, raw)
         if holds:
             await self._insist(vendor, raw)
         now = await self._store.command("TIME")
@@ -133,17 +136,8 @@ def _unlosable(vendor: Vendor, kind: str) -> Call[Raw]:
     return replace(call, read=read)
 
 
-def _empty(vendor: Vendor, raw: Raw) -> bool:
-    try:
-        return vendor.empty(raw)
-    except Exception as error:  # noqa: BLE001 - an adapter's bug must lose no page
-        log.error("adapter.broken", account=vendor.name, error=type(error).__name__)  # noqa: TRY400
-        return False
-
-
-def _full(vendor: Vendor, raw: Raw) -> bool:
-    try:
-        return vendor.more(raw)
-    except Exception as error:  # noqa: BLE001 - the next round asks again
-        log.error("adapter.broken", account=vendor.name, error=type(error).__name__)  # noqa: TRY400
-        return False
+def _judged(vendor: Vendor, judge: Callable[[Raw], bool], raw: Raw) -> bool:
+    """Return what an adapter says of a page; False where it fails: the page counts, once."""
+    with apart("poll", account=vendor.name):
+        return judge(raw)
+    return False

@@ -6,67 +6,42 @@ first message after the wait is the probe.
 """
 
 import asyncio
-from collections.abc import Mapping
 
 import structlog
 
-from worker.alarms import Alarms
-from worker.contract.errors import StoreError
-from worker.contract.settings import Settings
+from worker.rounds import Rounds
 from worker.store import care
 from worker.store.care import AccountState
-from worker.store.client import AsyncStore
-from worker.transport import Lost, NotSent, Transport
-from worker.vendors.base import Balance, Call, Vendor
+from worker.transport import Lost, NotSent
+from worker.trouble import apart
+from worker.vendors.base import Balance, Call
 
 log = structlog.get_logger("xinshi.probe")
 
 _BELIEVED = 3  # times in a row that a balance tells more than the messages that failed
 
 
-class Prober:
+class Prober(Rounds):
     """Probes the accounts whose breaker is open."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        vendors: Mapping[str, Vendor],
-        store: AsyncStore,
-        transport: Transport,
-    ) -> None:
-        self._settings = settings
-        self._vendors = vendors
-        self._store = store
-        self._transport = transport
-        self._alarms = Alarms(settings, store)
-        self._busy = False
 
     async def round(self) -> int:
         """Probe once; returns how many accounts are used again."""
-        if self._busy:  # the next tick comes before a slow vendor's answer
-            return 0
-        self._busy = True
-        try:
-            found = await self._store.run(care.states(list(self._vendors)))
-            probes = (self._probe(state) for state in found.accounts if state.probing)
-            return sum(await asyncio.gather(*probes))
-        finally:
-            self._busy = False
+        return await self._alone(self._look)
+
+    async def _look(self) -> int:
+        found = await self._store.run(care.states(list(self._vendors)))
+        probes = (self._probe(state) for state in found.accounts if state.probing)
+        return sum(await asyncio.gather(*probes))
 
     async def _probe(self, state: AccountState) -> bool:
-        try:
+        with apart("probe", account=state.name):
             call = self._vendors[state.name].balance()
             return call is not None and await self._ask(state, call)
-        except StoreError as error:  # the next round says it again
-            log.warning("store.lost", act="probe", error=str(error))
-        except Exception as error:  # noqa: BLE001 - one adapter's bug must not keep the others out
-            log.error("adapter.broken", account=state.name, error=type(error).__name__)  # noqa: TRY400 - its text may hold a secret
         return False
 
     async def _ask(self, state: AccountState, call: Call[Balance]) -> bool:
-        timeouts = self._settings.vendors[state.name].timeouts
         try:
-            balance = await self._transport.call(call, timeouts)
+            balance = await self._call(state.name, call)
         except (NotSent, Lost) as error:
             await self._leave(state, str(error))
             return False

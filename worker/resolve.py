@@ -8,22 +8,21 @@ again for a day, less and less often.
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import Literal
 
 import structlog
 
 from worker.contract import promptness
-from worker.contract.errors import StoreError
 from worker.contract.record import Record, steps
-from worker.contract.settings import Resend, Settings
+from worker.contract.settings import Resend
 from worker.contract.status import Status
 from worker.limits import pack_windows, windows
 from worker.policy import PROVEN, RESENT
+from worker.rounds import Rounds
 from worker.store import acts, care
 from worker.store.acts import Deferred, Settled
-from worker.store.client import AsyncStore
-from worker.transport import Lost, NotSent, Transport
+from worker.transport import Lost, NotSent
+from worker.trouble import apart
 from worker.vendors.base import Call, Found, Vendor
 
 log = structlog.get_logger("xinshi.resolve")
@@ -36,49 +35,29 @@ _ASKED = 86400.0  # seconds for which a vendor that does not answer is asked aga
 _NOT_FOUND = "the vendor does not find it"
 
 
-class Resolver:
+class Resolver(Rounds):
     """Looks at unknown messages, a round at a time."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        vendors: Mapping[str, Vendor],
-        store: AsyncStore,
-        transport: Transport,
-    ) -> None:
-        self._settings = settings
-        self._vendors = vendors
-        self._store = store
-        self._transport = transport
-        self._busy = False
 
     async def round(self) -> int:
         """Look at what is due; returns how many."""
-        if self._busy:  # the next tick comes before a slow vendor's answers
-            return 0
-        self._busy = True
-        try:
-            prompt = self._settings.health.prompt
-            found = await self._store.run(care.unknowns(_MOST, _LEASE, prompt=prompt))
-            room = asyncio.Semaphore(_AT_ONCE)
-            await asyncio.gather(
-                *(self._one(room, each, record, found.now) for each, record in found.messages)
-            )
-            return len(found.messages)
-        finally:
-            self._busy = False
+        return await self._alone(self._look)
+
+    async def _look(self) -> int:
+        prompt = self._settings.health.prompt
+        found = await self._store.run(care.unknowns(_MOST, _LEASE, prompt=prompt))
+        room = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(
+            *(self._one(room, each, record, found.now) for each, record in found.messages)
+        )
+        return len(found.messages)
 
     async def _one(
         self, room: asyncio.Semaphore, message_id: str, record: Record, now: int
     ) -> None:
-        """Look at one message; what goes wrong keeps none of the others from it."""
+        """Look at one message; where that fails its lease ends, and it comes again."""
         async with room:
-            try:
+            with apart("resolve", broken="resolve.broken", id=message_id):
                 await self._resolve(message_id, record, now)
-            except StoreError as error:  # its lease ends, and it comes again
-                log.warning("store.lost", act="resolve", error=str(error))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is only about this one
-                log.error("resolve.broken", id=message_id, error=type(error).__name__)  # noqa: TRY400 - its text may quote the message
 
     async def _resolve(self, message_id: str, record: Record, now: int) -> None:
         vendor = self._vendors.get(record.account)
@@ -89,14 +68,14 @@ class Resolver:
         elif taken is False and _since(record, _NOT_FOUND, now) >= _APART:
             await self._again(message_id, record, "proven")
         elif taken is False:
-            await self._look(message_id, record, _APART, _NOT_FOUND)
+            await self._put_off(message_id, record, _APART, _NOT_FOUND)
         else:
             await self._wait_or_resend(message_id, record, now, asked=call is not None)
 
     async def _ask(self, vendor: Vendor, call: Call[Found], message_id: str) -> bool | None:
         """Return whether the vendor knows it; None where it does not tell."""
         try:
-            answer = await self._transport.call(call, self._settings.vendors[vendor.name].timeouts)
+            answer = await self._call(vendor.name, call)
         except (NotSent, Lost) as error:
             log.info("resolve.unanswered", id=message_id, account=vendor.name, reason=str(error))
             return None
@@ -126,14 +105,14 @@ class Resolver:
         age = _since(record, "", now)
         if age < stream.hold:
             left = stream.hold - age
-            await self._look(message_id, record, min(left, _APART) if asked else left, "")
+            await self._put_off(message_id, record, min(left, _APART) if asked else left, "")
         elif self._may_resend(record, now):
             same = stream.resend_unknown is Resend.SAME_ACCOUNT
             await self._again(message_id, record, "same" if same else "any")
         elif asked and age < _ASKED:
-            await self._look(message_id, record, max(_APART, age / 4), "")
+            await self._put_off(message_id, record, max(_APART, age / 4), "")
         else:
-            await self._look(message_id, record, None, "stays unknown until a report says more")
+            await self._put_off(message_id, record, None, "stays unknown until a report says more")
             log.warning("resolve.unknown", id=message_id, account=record.account)
 
     def _may_resend(self, record: Record, now: int) -> bool:
@@ -160,7 +139,7 @@ class Resolver:
         if status:
             log.warning("resolve.again", id=message_id, account=record.account, reason=reason)
 
-    async def _look(
+    async def _put_off(
         self, message_id: str, record: Record, seconds: float | None, note: str
     ) -> None:
         await self._store.run(care.look(message_id, record.attempt, seconds, note))

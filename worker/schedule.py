@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from worker.contract.jobs import TICKS, Task
-from worker.heartbeat import Heart
+from worker.heartbeat.heart import Heart
 from worker.metrics import TICKS as SENT
 from worker.metrics import TICKS_WITHHELD, Counts, Metric
 

@@ -23,6 +23,19 @@ _NUMBER = re.compile(
 )
 _PLAIN = (bool, float, type(None))
 
+# Celery's two lines a task say less than our pump.done and come four times a second.
+_RINGS = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
+_NOISY = (*_RINGS, "kombu", "amqp", "asyncio", "aiohttp.access")
+
+#: What is said of every line, ours and the standard library's.
+_SHARED: tuple[Any, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(allow=()),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
 
 def _masked(found: re.Match[str]) -> str:
     number = found["number"]
@@ -63,49 +76,40 @@ def configure(*, level: str = "INFO", as_json: bool | None = None) -> None:
     """
     if as_json is None:
         as_json = not sys.stderr.isatty()
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(allow=()),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    render: list[Any] = (
-        [
-            structlog.processors.format_exc_info,
-            masked,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
-        if as_json
-        else [
-            structlog.processors.format_exc_info,
-            masked,
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
-        ]
-    )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
-    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                masked,
+                _renderer(as_json=as_json),
+            ],
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Celery's two lines a task say less than our pump.done and come four times a second.
-    rings = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
-    for noisy in (*rings, "kombu", "amqp", "asyncio", "aiohttp.access"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_SHARED,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
+    )
+
+
+def _renderer(*, as_json: bool) -> Any:
+    """Return what makes a line of an event."""
+    if as_json:
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any
 
 import rich_click as click
@@ -13,7 +12,8 @@ import rich_click as click
 from producers import funds
 from producers.commands.access import Access
 from producers.commands.backlog import age
-from producers.commands.failure import FAILED, WORKED, Failure, complain
+from producers.commands.extras import load
+from producers.commands.failure import FAILED, WORKED, complain
 from producers.commands.output import json_option, put_columns, put_json
 from producers.commands.pages import Command
 from producers.funds import Funds
@@ -136,12 +136,8 @@ def _cells(each: Answer, now: float) -> tuple[str, ...]:
 
 
 def transport() -> Any:
-    """Import the transport only here: what a web app installs does not have it. Raises Failure."""
-    try:
-        return import_module("worker.transport")
-    except ModuleNotFoundError as error:
-        line = f"asking for balances needs {error.name}: pip install 'xinshi[worker]'"
-        raise Failure(line) from error
+    """Return the worker's transport; raise Failure where its packages are not installed."""
+    return load("worker.transport", "asking for balances", "worker")
 
 
 async def _ask_all(

@@ -1,10 +1,8 @@
 """``xinshi demo``: the whole thing on this machine, in a minute."""
 
-from importlib import import_module
-
 import rich_click as click
 
-from producers.commands.failure import Failure
+from producers.commands.extras import load
 from producers.commands.pages import Command
 
 
@@ -30,8 +28,4 @@ def demo(keep: bool, burst: int) -> int:
 
     An own Redis, the sandbox's vendors, workers, and a burst of messages through them.
     """
-    try:  # imported only here: it loads what the worker needs
-        found = import_module("producers.demo")
-    except ModuleNotFoundError as error:
-        raise Failure(f"the demo needs {error.name}: pip install 'xinshi[all]'") from error
-    return int(found.run(keep=keep, burst=burst))
+    return int(load("producers.demo", "the demo", "all").run(keep=keep, burst=burst))

@@ -15,6 +15,13 @@ class Failure(click.ClickException):
         self.code = code
 
 
+def deaf(host: str, port: int, error: OSError) -> Failure:
+    """Return what a server says that cannot listen."""
+    reason = error.strerror or type(error).__name__
+    why = "the port is in use" if "in use" in reason else reason
+    return Failure(f"cannot listen on {host}:{port}: {why}")
+
+
 def complain(text: str) -> None:
     """Say on stderr, on one line, what went wrong."""
     # Not click.echo: a progress bar makes way for what is written to sys.stderr itself.

@@ -2,12 +2,12 @@
 
 import asyncio
 from importlib import import_module
-from typing import Any
 
 import rich_click as click
 
 from producers.commands.access import Access
-from producers.commands.failure import WORKED, Failure
+from producers.commands.extras import load
+from producers.commands.failure import WORKED, Failure, deaf
 from producers.commands.pages import Command
 from worker.contract.gateway import listen_address
 
@@ -40,7 +40,7 @@ def gateway(access: Access, listen: tuple[str, int] | None) -> int:
     Its API describes itself at /openapi.json. Put a proxy that speaks TLS in front of it.
     """
     settings = access.settings()
-    served = _load()
+    served = load("producers.gateway", "the gateway", "gateway")
     host, port = listen or settings.gateway.listen
     import_module("worker.telemetry").configure()
     try:
@@ -48,17 +48,8 @@ def gateway(access: Access, listen: tuple[str, int] | None) -> int:
     except FileNotFoundError as error:
         raise Failure(f"a file of the gateway is missing: {error.filename}") from error
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        why = "the port is in use" if "in use" in reason else reason
-        raise Failure(f"cannot listen on {host}:{port}: {why}") from error
+        raise deaf(host, port, error) from error
     return WORKED
-
-
-def _load() -> Any:
-    try:
-        return import_module("producers.gateway")
-    except ModuleNotFoundError as error:
-        raise Failure(f"the gateway needs {error.name}: pip install 'xinshi[gateway]'") from error
 
 
 def _welcome(address: str) -> None:

@@ -8,6 +8,7 @@ from producers.commands.access import Access
 from producers.commands.failure import FAILED, WORKED, complain
 from producers.commands.output import json_option, put_columns, put_json
 from producers.commands.pages import Command
+from producers.replies import fields
 from producers.snapshot import moment
 from producers.steps import plain
 from worker.contract.recipient import mask
@@ -57,7 +58,8 @@ def inbound(access: Access, after: str, limit: int, with_text: bool, as_json: bo
         complain(f"its letters are left out: {error}")
     if as_json:
         for each in found.letters:
-            put_json(_fields(each, with_text=with_text))
+            text = {"text": each.letter.text} if with_text else {}
+            put_json(fields(each, sender=mask(each.letter.sender)) | text)
     else:
         put_columns([_cells(each, with_text=with_text) for each in found.letters])
         if len(found.letters) == limit:
@@ -71,22 +73,6 @@ async def _read(settings: Settings, after: str, limit: int) -> Letters:
         return await Inboxes(shards, Seal(settings.privacy.text_keys)).list(after, limit)
     finally:
         await shards.close()
-
-
-def _fields(found: Received, *, with_text: bool) -> dict[str, object]:
-    letter = found.letter
-    return {
-        "id": found.id,
-        "received_at": moment(found.received_at).isoformat(),
-        "sent_at": moment(letter.at).isoformat() if letter.at else None,
-        "account": letter.account,
-        "from": mask(letter.sender),
-        "extension": letter.extension,
-        "vendor_message_id": letter.vendor_message_id,
-        "message_id": letter.message_id or None,
-        "opted_out": letter.opted_out,
-        **({"text": letter.text} if with_text else {}),
-    }
 
 
 def _cells(found: Received, *, with_text: bool) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from producers import promptness
 from producers.commands.checks import Check, ok, warning
 from worker import vendors as adapters
 from worker.contract.errors import SettingsError
-from worker.contract.promptness import counted, silent
+from worker.contract.promptness import counted
 from worker.contract.settings import Settings
 from worker.store.client import Store
 from worker.store.promptness import read
@@ -23,7 +23,7 @@ def check(store: Store, settings: Settings) -> Iterator[Check]:
         return
     found = promptness.known(settings, [store.run(read(names))])
     slow = {name: each.text for name, each in found.items() if each.found.slow}
-    if silent({name: each.found for name, each in found.items()}):
+    if promptness.all_silent(found):
         said = "; ".join(f"{name}: {text}" for name, text in slow.items())
         yield warning("reports", f"they stay away everywhere: {said}", _OURS)
         return

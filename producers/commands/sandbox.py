@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import signal
-from importlib import import_module
 from typing import Any
 
 import rich_click as click
 
 from producers.commands.access import Access
-from producers.commands.failure import WORKED, Failure
+from producers.commands.extras import load
+from producers.commands.failure import WORKED, deaf
 from producers.commands.pages import Command
 
 _PORTS = 65536
@@ -56,7 +56,7 @@ def sandbox(access: Access, listen: tuple[str, int], callback: str, print_config
     8999 are delivered.
     """
     settings = access.settings()
-    played = _load()
+    played = load("worker.sandbox", "the sandbox", "worker")
     host, port = listen
     if print_config:
         near = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - told apart
@@ -68,20 +68,8 @@ def sandbox(access: Access, listen: tuple[str, int], callback: str, print_config
         rules = played.Settings(callback=callback)
         asyncio.run(_serve(played, host, port, played.Sandbox(settings.vendors, settings=rules)))
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise Failure(f"cannot listen on {host}:{port}: {_short(reason)}") from error
+        raise deaf(host, port, error) from error
     return WORKED
-
-
-def _load() -> Any:
-    try:
-        return import_module("worker.sandbox")
-    except ModuleNotFoundError as error:
-        raise Failure(f"the sandbox needs {error.name}: pip install 'xinshi[worker]'") from error
-
-
-def _short(reason: str) -> str:
-    return "the port is in use" if "in use" in reason else reason
 
 
 async def _serve(played: Any, host: str, port: int, sandbox: Any) -> None:

@@ -63,8 +63,24 @@ def _where(settings: Settings, scope: str | None, signature: str | None) -> str 
     return under(brand)
 
 
-def _parsed(numbers: Iterable[str]) -> list[str]:
-    return [recipient.parse(each, "NUMBER") for each in numbers]
+def _change(
+    access: Access,
+    numbers: Iterable[str],
+    named: tuple[str | None, str | None],
+    change: Callable[[Suppressions, list[str], str], int],
+    words: tuple[str, str],
+    *,
+    as_json: bool,
+) -> int:
+    """Change the list; ``named``: scope and signature, ``words``: for what changed and the rest."""
+    wanted = [recipient.parse(each, "NUMBER") for each in numbers]
+    settings = access.settings()
+    where = _where(settings, *named) or EVERYWHERE
+    with closing(access.shards(settings)) as shards:
+        changed = change(Suppressions(shards), wanted, where)
+    counts = zip(words, (changed, len(set(wanted)) - changed), strict=True)
+    _tell({"scope": where, **dict(counts)}, as_json=as_json)
+    return WORKED
 
 
 @suppression.command(
@@ -88,12 +104,8 @@ def add(
     as_json: bool,
 ) -> int:
     """Send no marketing to these numbers any more."""
-    wanted, settings = _parsed(numbers), access.settings()
-    where = _where(settings, scope, signature) or EVERYWHERE
-    with closing(access.shards(settings)) as shards:
-        new = Suppressions(shards).add(wanted, where)
-    _tell({"scope": where, "added": new, "before": len(set(wanted)) - new}, as_json=as_json)
-    return WORKED
+    named, words = (scope, signature), ("added", "before")
+    return _change(access, numbers, named, Suppressions.add, words, as_json=as_json)
 
 
 @suppression.command(
@@ -116,12 +128,8 @@ def remove(
     as_json: bool,
 ) -> int:
     """Take numbers off the list: they have consented again."""
-    wanted, settings = _parsed(numbers), access.settings()
-    where = _where(settings, scope, signature) or EVERYWHERE
-    with closing(access.shards(settings)) as shards:
-        gone = Suppressions(shards).remove(wanted, where)
-    _tell({"scope": where, "removed": gone, "missing": len(set(wanted)) - gone}, as_json=as_json)
-    return WORKED
+    named, words = (scope, signature), ("removed", "missing")
+    return _change(access, numbers, named, Suppressions.remove, words, as_json=as_json)
 
 
 @suppression.command(

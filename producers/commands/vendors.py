@@ -182,4 +182,7 @@ def _state(state: Condition, left: Funds | None, told: Prompt | None) -> list[st
         cell.append(told.text)
     if state.open:
         cell.append(f"{state.open} open")
+    if state.most_batch:
+        until = f"{state.batch_until:%H:%M:%S}"
+        cell.append(f"{state.most_batch} a call until {until}: one with more was refused")
     return cell + [f"code {code} drifted {times} times" for code, times in state.drift.items()]

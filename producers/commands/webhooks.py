@@ -4,13 +4,13 @@ import asyncio
 import time
 from contextlib import closing
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 
 import rich_click as click
 
 from producers.commands import endpoints
 from producers.commands.access import Access
+from producers.commands.extras import load
 from producers.commands.failure import BAD_INPUT, FAILED, WORKED, Failure, complain
 from producers.commands.output import json_option, put_columns, put_json
 from producers.commands.pages import Command, Group
@@ -80,7 +80,8 @@ def test(access: Access, name: str, as_json: bool) -> int:
     """
     webhook = _webhook(access.settings(), name)
     begun = time.monotonic()
-    answer = asyncio.run(_ping(_load(), webhook))
+    http = load("worker.notify.posting", "posting to an endpoint", "worker")
+    answer = asyncio.run(_ping(http, webhook))
     milliseconds = round((time.monotonic() - begun) * 1000)
     if as_json:
         said = {"status": answer.status or None, "error": answer.reason or None}
@@ -125,15 +126,6 @@ def _webhook(settings: Settings, name: str) -> Webhook:
         known = ", ".join(settings.webhooks) or "none"
         raise Failure(f"no [webhooks.{name}] in the settings; there are: {known}", BAD_INPUT)
     return found
-
-
-def _load() -> Any:
-    """Import what speaks HTTP only here: what a web app installs does not have it."""
-    try:
-        return import_module("worker.notify.posting")
-    except ModuleNotFoundError as error:
-        line = f"posting to an endpoint needs {error.name}: pip install 'xinshi[worker]'"
-        raise Failure(line) from error
 
 
 async def _ping(http: Any, webhook: Webhook) -> Any:

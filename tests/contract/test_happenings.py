@@ -9,9 +9,9 @@ import pytest
 
 from worker.contract import happenings
 from worker.contract.errors import SettingsError
-from worker.contract.happenings import FINAL_TYPES, KEPT, STATUS_TYPES, TYPES, Event
+from worker.contract.happenings import KEPT, STATUS_TYPES, TYPES, Event
 from worker.contract.settings import parse
-from worker.contract.status import FINAL, Status
+from worker.contract.status import Status
 
 STEP = ["delivered", "m1", "otp", "a", "+86138****8000", "tag", "why", "0", 2, 1, "v1"]
 AT = 1_763_611_200_123
@@ -74,7 +74,6 @@ def test_a_later_version_may_add_to_what_is_packed() -> None:
 
 def test_every_status_but_an_open_attempt_is_a_type() -> None:
     assert set(STATUS_TYPES) == set(Status) - {Status.SUBMITTING}
-    assert set(FINAL_TYPES) == set(FINAL)
     assert len(TYPES) == len(set(TYPES))
     assert set(STATUS_TYPES) < set(TYPES)
 

@@ -49,6 +49,14 @@ def test_an_account_does_as_badly_as_where_it_does_worst() -> None:
     assert totals.states([States(1, [well])]).accounts == [well]
 
 
+def test_the_bound_of_an_accounts_calls_is_the_one_learned_last() -> None:
+    over, holds = account(bound=25, bounded=100, down=9000), account(bound=50, bounded=900)
+
+    (found,) = totals.states([States(500, [over]), States(500, [holds])]).accounts
+
+    assert (found.bound, found.bounded, found.down) == (50, 900, 9000)
+
+
 def test_workers_of_all_come_latest_first() -> None:
     one, other = Worker("one", 3.0, None), Worker("other", 1.0, None)
 

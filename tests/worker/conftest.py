@@ -26,10 +26,12 @@ from worker.contract.status import Status, Stream
 from worker.pump import Pump
 from worker.store import acts
 from worker.store.acts import Entry
-from worker.store.client import AsyncStore
+from worker.store.client import AsyncStore, Store
 from worker.store.embedded import Server
 from worker.transport import Transport
 from worker.vendors.base import Call, Outcome, Outgoing, Response, Submission, Unreadable, Vendor
+
+from ..store.conftest import Lab  # noqa: TID252 - the suite is no installed package
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds; reached only by what fails
@@ -284,6 +286,14 @@ async def world(redis_url: str) -> AsyncIterator[Worlds]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await each.transport.close()
         await each.store.close()
+
+
+@pytest.fixture
+def lab(redis_url: str, raw: "redis.Redis") -> Iterator[Lab]:
+    """What moves the server's time and looks into it."""
+    store = Store(redis_url, timeout=10.0)
+    yield Lab(store, raw)
+    store.close()
 
 
 @pytest.fixture

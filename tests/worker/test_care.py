@@ -6,14 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import redis
 
 from worker.care import Care
 from worker.contract import happenings, keys
 from worker.contract.errors import StoreError
 from worker.contract.status import Status, Stream
 from worker.store import balances
-from worker.store.client import Store
 from worker.transport import Lost, NotSent
 from worker.vendors.base import Balance, Outcome, Response, Submission
 
@@ -26,11 +24,6 @@ TABLE = {
     "breaker": {"failures": 3, "open": "5s", "suspended": "60s", "longest": "15m"},
 }
 SUBMITTED = Status.SUBMITTED
-
-
-@pytest.fixture
-def lab(redis_url: str, raw: "redis.Redis") -> Lab:
-    return Lab(Store(redis_url, timeout=10.0), raw)
 
 
 class Vendors:

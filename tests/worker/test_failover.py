@@ -12,7 +12,6 @@ from worker.contract import keys
 from worker.contract.status import Status, Stream
 from worker.pump import Pump
 from worker.store import care
-from worker.store.client import Store
 from worker.vendors.base import Response
 
 from ..store.conftest import DAY, Lab, midnight  # noqa: TID252 - the suite is no installed package
@@ -140,11 +139,6 @@ async def test_weights_share_the_claims_out_in_proportion(world: Worlds) -> None
 
 
 # --- what a throttle code teaches -----------------------------------------------------------------
-
-
-@pytest.fixture
-def lab(redis_url: str, raw: "redis.Redis") -> Lab:
-    return Lab(Store(redis_url, timeout=10.0), raw)
 
 
 def alone(**more: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import redis
 from aiohttp import web
 
 from worker.contract import keys
@@ -21,7 +20,7 @@ from worker.notify.endpoint import Endpoint
 from worker.notify.notifier import Notifier
 from worker.notify.patience import backoff, retry_after
 from worker.store import webhooks
-from worker.store.client import AsyncStore, Store
+from worker.store.client import AsyncStore
 from worker.store.feed import Feed, emit
 from worker.store.webhooks import Condition
 
@@ -86,13 +85,6 @@ class Case:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a clock that was moved, and at a stop, sooner than once a second."""
     monkeypatch.setattr(endpoints, "_WAIT", 0.05)
-
-
-@pytest.fixture
-def lab(redis_url: str, raw: "redis.Redis") -> Any:
-    store = Store(redis_url, timeout=10.0)
-    yield Lab(store, raw)
-    store.close()
 
 
 @pytest_asyncio.fixture

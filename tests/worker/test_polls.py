@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import redis
+from structlog.testing import capture_logs
 
 from worker.contract import keys
 from worker.contract.errors import StoreError
@@ -219,7 +220,8 @@ async def test_one_accounts_trouble_is_not_anothers(
     monkeypatch.setattr(post, "vendors", {**post.vendors, "chuangrui": broken})
     post.transport.answer = serving(smsreport=[page(row("v1"))])
 
-    with pytest.raises(TypeError):
-        await poller(post).round()
+    with capture_logs() as logs:
+        assert await poller(post).round() == 1
 
     assert len(await spooled(post)) == 1
+    assert [each["account"] for each in logs if each["event"] == "adapter.broken"] == ["chuangrui"]

@@ -9,7 +9,7 @@ from celery import Celery
 
 from worker import metrics
 from worker.contract.jobs import TICKS, Task
-from worker.heartbeat import STALE, Heart
+from worker.heartbeat.heart import STALE, Heart
 from worker.metrics import Counts
 from worker.schedule import SCHEDULE, Ticks
 

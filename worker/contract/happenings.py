@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from worker.contract.status import FINAL, Status
+from worker.contract.status import Status
 from worker.contract.tables import Table
 
 _SILENT = frozenset({Status.SUBMITTING})  # it says nothing yet: the answer does
 
 #: The types that are a status a message took. Of accepted and scheduled a message has one.
 STATUS_TYPES = tuple(str(each) for each in Status if each not in _SILENT)
-FINAL_TYPES = tuple(str(each) for each in Status if each in FINAL)
 
 INBOUND = "inbound"  #: a handset replied
 OPT_OUT = "opt_out"  #: ... that it wants no more

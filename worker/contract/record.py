@@ -1,7 +1,8 @@
 """Record: what the store keeps of a message, one MessagePack array a message.
 
 The store's Lua scripts read and write the same arrays; their field numbers are generated from
-this class, so the order here is the only truth. New fields go at the end, with a default.
+this class, so the order here is the only truth. New fields go at the end, with a default. Where
+nothing happened to a message yet, its array ends before ``updated``.
 """
 
 from typing import NamedTuple
@@ -39,7 +40,10 @@ class Record(msgspec.Struct, array_like=True):
     created: int
     due: int  #: when it may be submitted at the earliest; 0: at once
     expires: int  #: from then on it is not submitted any more
-    updated: int
+    trace: str = ""  #: the traceparent of its send, where that was traced
+    alias: str = ""  #: what stands for its number in names of keys (worker.contract.privacy)
+    sign: str = ""  #: its signature for opt-outs, see ``sign``; it outlives the text
+    updated: int = 0
     attempt: int = 0  #: the attempts opened so far; the number fences late answers
     attempts: int = 0  #: those of them that count against the stream's bound
     waits: int = 0  #: how often it was put aside
@@ -53,9 +57,6 @@ class Record(msgspec.Struct, array_like=True):
     trail: list[list[int | str]] | dict[str, str] = []
     #: the first step and the last ones, see ``steps``; an empty Lua table is a map
     counted: int = 0  #: when our own caps counted it, once for all its attempts
-    trace: str = ""  #: the traceparent of its send, where that was traced
-    alias: str = ""  #: what stands for its number in names of keys (worker.contract.privacy)
-    sign: str = ""  #: its signature for opt-outs, see ``sign``; it outlives the text
 
     def __repr__(self) -> str:
         return f"Record(status={self.status.value!r}, account={self.account!r})"
@@ -103,7 +104,9 @@ _CONTENT = msgspec.json.Decoder(Content)
 
 
 def decode(packed: bytes) -> Record:
-    return _DECODER.decode(packed)
+    found = _DECODER.decode(packed)
+    found.updated = found.updated or found.created
+    return found
 
 
 def content(record: Record) -> Content:

@@ -11,31 +11,35 @@ overrides ``redis_url``, ``XINSHI_REDIS_URLS`` ``redis_urls``, and
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from worker.contract import (
     accounts,
     alarms,
+    brake,
+    breaker,
     gateway,
     happenings,
     health,
     metrics,
     privacy,
     shards,
+    sources,
+    store,
     streams,
     suppression,
     variables,
     webhooks,
+    worker,
 )
 from worker.contract import templates as texts
 from worker.contract.accounts import Account, Limits, Timeouts
 from worker.contract.alarms import Alarms
-from worker.contract.durations import Window
+from worker.contract.brake import Brake
+from worker.contract.breaker import Breaker
 from worker.contract.errors import SettingsError
 from worker.contract.gateway import ApiKey, GatewaySettings
 from worker.contract.happenings import EventsSettings
@@ -44,11 +48,13 @@ from worker.contract.metrics import MetricsSettings
 from worker.contract.privacy import PrivacySettings
 from worker.contract.shards import Placing, Shard
 from worker.contract.status import Stream
+from worker.contract.store import Durability, StoreSettings
 from worker.contract.streams import Resend, Route, StreamSettings
 from worker.contract.suppression import SuppressionSettings
-from worker.contract.tables import Table, address, mapping, windows
+from worker.contract.tables import Table, address
 from worker.contract.templates import Template
 from worker.contract.webhooks import Webhook
+from worker.contract.worker import WorkerSettings
 
 __all__ = [
     "Account",
@@ -80,57 +86,7 @@ __all__ = [
 ]
 
 _REDIS = ("redis", "rediss", "unix", "sentinel")
-_ENVIRONMENT = {"XINSHI_VENDORS__": "vendors", "XINSHI_WEBHOOKS__": "webhooks"}
-_PRIVACY = "XINSHI_PRIVACY__"
-_REDIS_URL = "XINSHI_REDIS_URL"
 _HERE = "redis://127.0.0.1:6379/0"
-
-
-class Durability(StrEnum):
-    """What a claim waits for before the first byte leaves; see docs/durability.md."""
-
-    MEMORY = "memory"  #: the server's memory
-    FSYNC = "fsync"  #: its append-only file, synced (WAITAOF; Redis 7.2, Valkey)
-    REPLICA = "replica"  #: one replica's memory (WAIT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brake:
-    """Against SMS pumping: what one prefix (seven digits) or one tag may get. Off unless set."""
-
-    prefix: tuple[Window, ...] = ()
-    tag: tuple[Window, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breaker:
-    """When an account is left alone, and for how long; seconds."""
-
-    failures: int = 5  #: in a row, without any answer between them
-    open: float = 5.0  #: at first; doubles each time its probe fails
-    suspended: float = 60.0  #: at first, where the vendor says that the account is unusable
-    longest: float = 900.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings:
-    timeout: float = 2.0  #: seconds a producer waits for Redis before StoreError
-    retention: float = 7 * 86400.0  #: seconds a record outlives the message's validity
-    idempotency: float = 86400.0  #: seconds an idempotency key is remembered
-    reports: float = 72 * 3600.0  #: seconds a vendor's id is remembered for its report
-    durability: Durability = Durability.MEMORY
-    keep_texts: float | None = 0.0
-    #: seconds a text outlives its message's end, dead letters' apart; None: as long as the record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
-    in_flight: int = 512  #: submits one process keeps open at once
-    batch: int = 128  #: messages one claim takes
-    slice: float = 10.0  #: seconds a pump runs before it rings again
-    grace: float = 10.0  #: seconds added to an attempt's time-out before it counts as lost
-    reserve: int = 32  #: of in_flight, kept free for otp
-    heartbeat: str = ""  #: a file that worker and beat touch while they work; "": none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,37 +157,15 @@ def load(
     ``path`` falls back to XINSHI_CONFIG, then to xinshi.toml in the current folder if it is there.
     """
     environment = os.environ if environment is None else environment  # noqa: TID251 - the one place
-    found = _find(path, environment)
-    table = _read(found) if found else {}
-    _override(table, environment)
-    _override_servers(table, redis_url, environment)
-    if heartbeat := environment.get("XINSHI_HEARTBEAT"):
-        mapping(table.setdefault("worker", {}), "worker")["heartbeat"] = heartbeat
-    if (listen := environment.get("XINSHI_METRICS_LISTEN")) is not None:
-        mapping(table.setdefault("metrics", {}), "metrics")["listen"] = listen
+    found = sources.find(path, environment)
+    table = sources.table(found, redis_url, environment)
     settings = parse(table, found)
     return replace(settings, shard=shards.served(environment.get(shards.SERVED), settings.shards))
 
 
-def _override_servers(
-    table: dict[str, Any], url: str | None, environment: Mapping[str, str]
-) -> None:
-    """Let one server, or several, stand in the place of what the file names."""
-    one = variables.value(environment, _REDIS_URL)
-    several = variables.value(environment, shards.VARIABLE)
-    if one and several and not url:
-        raise SettingsError(shards.VARIABLE, f"set this or {_REDIS_URL}, not both")
-    if url or one:
-        table.pop(shards.URLS, None)
-        table["redis_url"] = url or one
-    elif several:
-        table.pop("redis_url", None)
-        table[shards.URLS] = shards.split(several)
-
-
 def redis_from_environment() -> str | None:
     """Return the server that XINSHI_REDIS_URL names, or None."""
-    return variables.value(os.environ, _REDIS_URL)  # noqa: TID251 - the one place
+    return variables.value(os.environ, sources.REDIS_URL)  # noqa: TID251 - the one place
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -239,44 +173,6 @@ def environment(**extra: str) -> dict[str, str]:
     replaced = {name + variables.FILE for name in extra}  # else it would be set twice
     kept = {name: said for name, said in os.environ.items() if name not in replaced}  # noqa: TID251
     return kept | extra
-
-
-def _find(path: str | Path | None, environment: Mapping[str, str]) -> Path | None:
-    if "XINSHI_CONFIG" + variables.FILE in environment:
-        raise SettingsError("XINSHI_CONFIG_FILE", "unknown; XINSHI_CONFIG is the path itself")
-    named = path or environment.get("XINSHI_CONFIG")
-    if named:
-        found = Path(named)
-        if not found.is_file():
-            raise SettingsError("XINSHI_CONFIG" if path is None else "config", f"no file {found}")
-        return found
-    here = Path("xinshi.toml")
-    return here if here.is_file() else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(str(path), f"not valid TOML: {error}") from error
-    except OSError as error:
-        raise SettingsError(str(path), f"cannot be read: {error.strerror}") from error
-
-
-def _override(table: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Put XINSHI_VENDORS__<NAME>__<KEY> and its like into the table, names in any case."""
-    for prefix, section in _ENVIRONMENT.items():
-        for name, value in variables.beginning(environment, prefix):
-            own, _, key = name.removeprefix(prefix).lower().partition("__")
-            if not own or not key or "__" in key:
-                raise SettingsError(name, f"must be {prefix}<NAME>__<KEY>")
-            tables = mapping(table.setdefault(section, {}), section)
-            known = {existing.replace("-", "_"): existing for existing in tables}
-            found = tables.setdefault(known.get(own, own), {})
-            mapping(found, f"{section}.{own}")[key] = value
-    for name, value in variables.beginning(environment, _PRIVACY):
-        key = name.removeprefix(_PRIVACY).lower()
-        mapping(table.setdefault("privacy", {}), "privacy")[key] = value
 
 
 def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
@@ -294,13 +190,13 @@ def parse(table: Mapping[str, Any], path: Path | None = None) -> Settings:
         streams=streams.parse(top.tables("streams")),
         templates={name: texts.parse(table) for name, table in top.tables("templates").items()},
         signature=texts.signature(defaults.text("signature", ""), "defaults.signature"),
-        store=_store(top.table("store")),
-        brake=_brake(top.table("brake")),
-        breaker=_breaker(top.table("breaker")),
+        store=store.parse(top.table("store")),
+        brake=brake.parse(top.table("brake")),
+        breaker=breaker.parse(top.table("breaker")),
         health=health.parse(top.table("health")),
         suppression=suppression.parse(top.table("suppression")),
         alarms=alarms.parse(top.table("alarms")),
-        worker=_worker(top.table("worker")),
+        worker=worker.parse(top.table("worker")),
         privacy=privacy.parse(top.table("privacy")),
         events=happenings.parse(top.table("events")),
         metrics=metrics.parse(top.table("metrics")),
@@ -331,51 +227,3 @@ def _servers(top: Table) -> dict[str, Any]:
         raise SettingsError(shards.URLS, "set this or redis_url, not both")
     one = several[0].url if several else address(url, "redis_url", _REDIS)
     return {"redis_url": one, "shards": several}
-
-
-def _store(table: Table) -> StoreSettings:
-    default = StoreSettings()
-    names = ("timeout", "retention", "idempotency", "reports")
-    values = {name: table.duration(name, getattr(default, name)) for name in names}
-    try:
-        durability = Durability(table.text("durability", default.durability))
-    except ValueError as error:
-        key = table.key("durability")
-        raise SettingsError(key, f"must be one of {', '.join(Durability)}") from error
-    keep = None if table.is_empty("keep_texts") else table.interval("keep_texts", 0.0)
-    table.close()
-    return StoreSettings(**values, durability=durability, keep_texts=keep)
-
-
-def _brake(table: Table) -> Brake:
-    found = Brake(prefix=windows(table, "prefix") or (), tag=windows(table, "tag") or ())
-    table.close()
-    return found
-
-
-def _breaker(table: Table) -> Breaker:
-    default = Breaker()
-    found = Breaker(
-        failures=table.count("failures", None) or default.failures,
-        open=table.duration("open", default.open),
-        suspended=table.duration("suspended", default.suspended),
-        longest=table.duration("longest", default.longest),
-    )
-    table.close()
-    return found
-
-
-def _worker(table: Table) -> WorkerSettings:
-    base = WorkerSettings()
-    found = WorkerSettings(
-        in_flight=table.count("in_flight", None) or base.in_flight,
-        batch=table.count("batch", None) or base.batch,
-        slice=table.duration("slice", base.slice),
-        grace=table.duration("grace", base.grace),
-        reserve=table.count("reserve", base.reserve, least=0) or 0,
-        heartbeat=table.text("heartbeat", base.heartbeat),
-    )
-    if found.reserve >= found.in_flight:
-        raise SettingsError(table.key("reserve"), "must be less than worker.in_flight")
-    table.close()
-    return found

@@ -7,11 +7,11 @@ from functools import partial
 
 import structlog
 
-from worker.contract.errors import StoreError
 from worker.contract.settings import Settings
 from worker.contract.webhooks import Webhook
 from worker.notify.endpoint import Endpoint
 from worker.store.client import AsyncStore
+from worker.trouble import apart
 
 log = structlog.get_logger("xinshi.webhooks")
 
@@ -60,13 +60,10 @@ class Notifier:
 
     async def _run(self, name: str, endpoint: Endpoint) -> None:
         try:
-            if await endpoint.run():
-                log.info("webhook.left", endpoint=name)
-        except StoreError as error:  # the next tick begins again
-            log.warning("store.lost", act="webhooks", endpoint=name, error=str(error))
-        except Exception as error:  # noqa: BLE001 - a bug here costs no other endpoint its events
-            log.error("webhook.broken", endpoint=name, error=type(error).__name__)  # noqa: TRY400 - its text may hold a secret
-        finally:
+            with apart("webhooks", broken="webhook.broken", endpoint=name):
+                if await endpoint.run():
+                    log.info("webhook.left", endpoint=name)
+        finally:  # the next tick begins again
             del self._running[name]
 
     def stop(self) -> None:

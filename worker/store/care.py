@@ -29,6 +29,8 @@ class AccountState:
     drifted: int = 0  #: when that happened last
     limited: int = 0  #: when ``limit`` was set: it grows back from then on
     suspended: str = ""  #: "code\nwhy" of the vendor, where it says that the account is unusable
+    bound: int = 0  #: recipients of one call, since one with more was refused; 0: it never was
+    bounded: int = 0  #: until when that holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ def slow(account: str, began: int) -> Act[int]:
     return Act(scripts.load("slow"), (account, began), int)
 
 
+def bound(account: str, most: int, seconds: float) -> Act[int]:
+    """Bound the recipients of one call of an account for a while; returns what holds now."""
+    return Act(scripts.load("bound"), (account, most, int(seconds * 1000)), int)
+
+
 def states(accounts: Sequence[str]) -> Act[States]:
     """Read how accounts do."""
 
@@ -105,6 +112,8 @@ def _state(name: str, flat: list[bytes], count: int) -> AccountState:
         drifted=int(found.get("drifted", 0)),
         limited=int(found.get("limited", 0)),
         suspended=found.get("suspended", ""),
+        bound=int(found.get("bound", 0)),
+        bounded=int(found.get("bounded", 0)),
     )
 
 

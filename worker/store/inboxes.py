@@ -5,7 +5,6 @@ Each shard has its own clock and its own letters, so a place among all of them i
 back.
 """
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -72,22 +71,14 @@ class Inboxes:
         return [text.partition(".")[0]] * many
 
     async def _read(self, places: Sequence[str], most: int, *, newest: bool) -> tuple[Found, Away]:
-        away: Away = []
-
         async def read(shard: int) -> Found:
             inbox = self._all[shard]
-            try:
-                with self._shards.naming(shard):
-                    found = await (inbox.latest if newest else inbox.list)(places[shard], most)
-            except StoreError as error:
-                away.append(error)
-                return []
+            with self._shards.naming(shard):
+                found = await (inbox.latest if newest else inbox.list)(places[shard], most)
             return [(shard, each) for each in found]
 
-        found = await asyncio.gather(*(read(shard) for shard in range(len(self._all))))
-        if len(away) == len(self._all):
-            raise away[0]
-        return [each for some in found for each in some], away
+        found, away = await self._shards.reach(read)
+        return [each for some in found.values() for each in some], away
 
     def _merged(
         self,

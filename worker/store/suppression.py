@@ -116,6 +116,11 @@ class Suppressions:
         """Return those of some scopes that hold a number."""
         return self._all[self._placing.of(number)].holding(number, scopes)
 
+    def listing(self, number: str, accounts: Iterable[str]) -> list[str]:
+        """Return all scopes that hold a number; asks nobody but its home."""
+        home = self._all[self._placing.of(number)]
+        return home.holding(number, list(home.sizes(accounts)))
+
     def numbers(self, scope: str = EVERYWHERE) -> Iterator[str]:
         """Yield the numbers of a scope, in no order."""
         for place, each in enumerate(self._all):

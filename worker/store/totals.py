@@ -56,8 +56,11 @@ def _state(found: Sequence[AccountState]) -> AccountState:
     for each in found:
         drift.update(each.drift)
     worst = max(found, key=lambda each: (each.down, each.probing, bool(each.limit)))
+    bounded = max(found, key=lambda each: each.bounded)
     return replace(
         worst,
+        bound=bounded.bound,
+        bounded=bounded.bounded,
         open=sum(each.open for each in found),
         drift=dict(drift),
         drifted=max(each.drifted for each in found),
