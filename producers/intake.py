@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -132,45 +131,51 @@ def _digest(message: Message, content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some entries that are accepted in one step, and their places in the batch."""
+    """Some entries that one shard accepts in one step, and their places in the batch."""
 
+    shard: int
     entries: list[Entry]
     places: list[int]
 
 
 class Batch:
-    """Messages on their way: the good ones as entries, the others as errors by their place."""
+    """Messages on their way, and what became of each: its id, or an error by its place."""
 
     def __init__(
         self, intake: Intake, messages: Iterable[Message | Mapping[str, Any]], trace: str = ""
     ) -> None:
-        self.ids: list[str | None] = []
+        self._intake = intake
+        self._messages = list(messages)  # all of them: nothing is stored where that fails
+        self._trace = trace
+        self.ids: list[str | None] = [None] * len(self._messages)
         self.errors: dict[int, MessageError] = {}
-        self._homes: dict[int, Chunk] = {}  # all that goes to a shard
-        self._placing = intake.placing
-        self._lost: list[StoreError] = []
-        for place, values in enumerate(messages):
-            self.ids.append(None)
+        self._lost: dict[int, StoreError] = {}
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        """Check the messages; yield those of a shard whenever there are enough, then the rest.
+
+        What goes to a shard that did not answer once is checked and not yielded.
+        """
+        placing = self._intake.placing
+        homes: dict[int, Chunk] = {}
+        for place, values in enumerate(self._messages):
             try:
-                entry = intake.entry(Message.of(values), trace)
+                entry = self._intake.entry(Message.of(values), self._trace)
             except MessageError as error:
                 self.errors[place] = error
                 continue
-            home = self._homes.setdefault(self._placing.of(entry.to), Chunk([], []))
-            home.entries.append(entry)
-            home.places.append(place)
+            shard = placing.of(entry.to)
+            chunk = homes.setdefault(shard, Chunk(shard, [], []))
+            chunk.entries.append(entry)
+            chunk.places.append(place)
+            if len(chunk.entries) == size:
+                yield from self._wanted(homes.pop(shard))
+        for chunk in homes.values():
+            yield from self._wanted(chunk)
 
-    @property
-    def shards(self) -> list[int]:
-        """Those that messages go to."""
-        return list(self._homes)
-
-    def chunks(self, shard: int, size: int) -> Iterator[Chunk]:
-        """Yield what goes to a shard, a part at a time."""
-        home = self._homes[shard]
-        for first in range(0, len(home.entries), size):
-            last = first + size
-            yield Chunk(home.entries[first:last], home.places[first:last])
+    def _wanted(self, chunk: Chunk) -> Iterator[Chunk]:
+        if chunk.shard not in self._lost:
+            yield chunk
 
     def note(self, chunk: Chunk, answers: Iterable[Accepted]) -> None:
         """Keep the store's answers."""
@@ -180,13 +185,12 @@ class Batch:
             else:
                 self.ids[place] = answer.id
 
-    @contextmanager
-    def known(self) -> Iterator[None]:
-        """Note that a shard did not answer, for its messages; the others may go on."""
-        try:
-            yield
-        except StoreError as error:
-            self._lost.append(error)
+    def lose(self, shard: int, error: StoreError) -> None:
+        """Note that a shard did not answer, for its messages; the others go on."""
+        self._lost.setdefault(shard, error)
+
+    def is_lost(self, shard: int) -> bool:
+        return shard in self._lost
 
     def result(self) -> list[str]:
         """Return the ids in order; raise BatchError where a message was refused.
@@ -200,10 +204,11 @@ class Batch:
         return [message_id for message_id in self.ids if message_id is not None]
 
     def _doubt(self) -> StoreError:
-        error = self._lost[0]
-        if len(self._placing) > 1:
+        errors = list(self._lost.values())
+        error = errors[0]
+        if len(self._intake.placing) > 1:
             stored = sum(each is not None for each in self.ids)
-            said = "; ".join(dict.fromkeys(str(each) for each in self._lost))
+            said = "; ".join(dict.fromkeys(str(each) for each in errors))
             found = StoreError(f"{said} ({stored} of {len(self.ids)} messages are stored: see ids)")
             found.__cause__ = error.__cause__
             error = found

@@ -18,6 +18,7 @@ from worker.contract.record import Record
 from worker.contract.segments import signed
 from worker.contract.settings import Settings
 from worker.contract.status import FOLLOWS, Status, Stream
+from worker.store import acts
 from worker.store.acts import Act
 
 T = TypeVar("T")
@@ -100,9 +101,10 @@ class Memory:
 
     def _accept(self, args: Sequence[Any], settings: Settings) -> list[int | bytes]:
         memory = int(args[2])
-        texts, entries = msgspec.msgpack.decode(args[3])
+        texts, rows = msgspec.msgpack.decode(args[3])
         answers: list[int | bytes] = []
-        for place, entry in enumerate(entries, 1):
+        for place, at in enumerate(range(0, len(rows), acts.ROW), 1):
+            entry = rows[at : at + acts.ROW]
             if entry[5].startswith("="):  # and the digest of what several of them say
                 entry[5] = texts[entry[5][1:]]
             if first := self._one(entry, memory, settings):

@@ -21,7 +21,8 @@ from typing import Self
 
 import msgspec
 
-from producers.client import AsyncClient, Client, utc_now
+from producers.base import utc_now
+from producers.client import AsyncClient, Client
 from producers.diversion import diverted
 from producers.ids import new_id
 from producers.memory import Kept, Memory

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 
 import msgspec
 
+from worker.bounds import Bounds
 from worker.contract.record import Record
 from worker.vendors.base import Outgoing, Vendor
 
@@ -34,19 +35,14 @@ class Groups:
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, Hashable], Batch] = {}
-        self._most: dict[str, int] = {}  # accounts that complained of the vendor's size
+        self.bounds = Bounds()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def shrink(self, vendor: Vendor, most: int) -> int:
-        """Bound the calls of an account from now on; returns the recipients that one may have."""
-        self._most[vendor.name] = min(most, self._size(vendor))
-        return self._most[vendor.name]
-
     def add(self, vendor: Vendor, attempt: Attempt, begun: float) -> list[Batch]:
         """Add a message to its call; returns that call if it is full now."""
-        most = self._size(vendor)
+        most = self.bounds.of(vendor.name, vendor.batch)
         if most == 1:
             return [Batch(vendor, [attempt], begun)]
         key = vendor.name, attempt.group
@@ -58,6 +54,3 @@ class Groups:
         """Return every call as it is, and begin anew."""
         taken, self._open = list(self._open.values()), {}
         return taken
-
-    def _size(self, vendor: Vendor) -> int:
-        return self._most.get(vendor.name, vendor.batch)

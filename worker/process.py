@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import gc
 import os
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -12,43 +10,36 @@ from functools import partial
 
 import structlog
 
-from worker import __version__, vendors
+from worker import __version__, interpreter, terms, vendors
 from worker.balances import Balances
-from worker.contract import keys
+from worker.bell import listen
 from worker.contract.errors import StoreError
 from worker.contract.jobs import queue
-from worker.contract.recipient import mask
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
 from worker.exposition import Exposition
-from worker.heartbeat import Heart
+from worker.heartbeat.heart import Heart
+from worker.heartbeat.presence import Presence
+from worker.heartbeat.pulse import Pulse
 from worker.homes import Homes
 from worker.intake import Intake
 from worker.loop import Lag, Loop
-from worker.metrics import LOST, By, Counts
+from worker.metrics import By, Counts
 from worker.notify.notifier import Notifier
 from worker.polls import Poller
-from worker.presence import Presence
 from worker.probe import Prober
-from worker.pulse import Pulse
 from worker.pump import Pump
 from worker.resolve import Resolver
 from worker.sharing import Sharing
 from worker.staleness import Staleness
 from worker.store import acts
-from worker.store.acts import Released, Swept
-from worker.store.erasure import erase
 from worker.store.presence import Vitals
 from worker.store.shards import AsyncShards
 from worker.transport import Transport
+from worker.upkeep import Upkeep
 
 log = structlog.get_logger("xinshi.process")
 
-_RELEASE, _SWEEP = 1000, 1000  # messages a call: some ms of Redis's one thread
-_ROUNDS = 50  # calls of one tick; the next comes in a second
-_AGAIN = 2.0  # seconds between two tries to write what is to be there from the start
-_COLLECTIONS = (20_000, 20, 50)
-_TURN = 0.001  # seconds after which a thread that waits gets the interpreter; a ring needs several
 _SETTLING = 10.0  # seconds that settling may take after the last answer, when the worker stops
 
 
@@ -57,6 +48,7 @@ class Process:
 
     _presence: Presence | None = None
     _beating: Future[None]
+    _listening: Future[None] | None = None
     _keeping: asyncio.Task[None]
     _lagging: asyncio.Task[None]
 
@@ -75,6 +67,7 @@ class Process:
         self._counts = Counts()
         self._exposition = Exposition(self._counts, By.WORKER)
         parts = (settings, self._vendors, self._store, self._transport)
+        self._upkeep = Upkeep(self._store, self._counts)
         self._resolver = Resolver(*parts)
         self._prober = Prober(*parts)
         self._poller = Poller(*parts)
@@ -90,8 +83,7 @@ class Process:
         self._loop.start()
         self._loop.run(self._open())
         self._exposition.start(self._settings.metrics.listen)
-        _spare_collections()
-        sys.setswitchinterval(_TURN)
+        interpreter.tune()
         log.info(
             "process.started",
             shard=self._shards.names[self._shard],
@@ -106,30 +98,9 @@ class Process:
         self._lagging = asyncio.create_task(Lag(self._counts.loop_lag.note).run())
         if self._pulse:
             self._living = asyncio.create_task(self._pulse.run())
-        self._keeping = asyncio.create_task(self._tell_scripts())
+        self._keeping = asyncio.create_task(terms.tell(self._settings, self._store))
         with contextlib.suppress(StoreError):  # a first connection; the pump waits for Redis
             await self._store.run(acts.find(["-"]))
-
-    async def _tell_scripts(self) -> None:
-        """Write what the settings say to the scripts; as soon as Redis is there."""
-        texts = self._settings.store.keep_texts
-        told: dict[str, str | int] = {
-            keys.EVENTS_KEPT: self._settings.events.keep,
-            keys.TEXTS_KEPT: -1 if texts is None else int(texts * 1000),
-            keys.NUMBER_KEY: self._settings.privacy.aliases.print,
-        }
-        while True:
-            try:
-                for key, value in told.items():
-                    await self._store.command("SET", key, value)
-                if len(self._shards) > 1:  # for the doctor, who tells when their order changes
-                    name = self._shards.names[self._shard]
-                    await self._store.command("SET", keys.SHARD, name, "NX")
-            except StoreError as error:
-                log.warning("store.lost", act="settings", error=str(error))
-                await asyncio.sleep(_AGAIN)
-            else:
-                return
 
     def appear(self, node: str, queues: Sequence[str]) -> None:
         """Say from now on that this process is alive and serves queues; once is enough.
@@ -141,7 +112,7 @@ class Process:
             self._presence = Presence(self._store, f"{node}:{os.getpid()}", vitals)
             self._beating = self._loop.begin(self._presence.run())
             if queue(Stream.OTP) in queues:
-                self._loop.soon(self._pump.serve_codes)
+                self._listening = self._loop.begin(listen(self._store, self._pump.run))
 
     def submit(self, stream: Stream) -> int:
         """Serve one ring; blocks the caller's thread until the pump is done."""
@@ -155,39 +126,11 @@ class Process:
 
     def release(self) -> int:
         """Move what is due to its ready list; returns how many."""
-        total = 0
-        for _ in range(_ROUNDS):
-            found: Released = self._loop.run(self._store.run(acts.release(_RELEASE)))
-            total += found.released
-            if not found.more:
-                break
-        if total:
-            log.info("release.done", released=total)
-        return total
+        return self._loop.run(self._upkeep.release())
 
     def sweep(self) -> int:
         """Mark lost attempts as unknown and ring for forgotten work; returns the lost ones."""
-        found: Swept = self._loop.run(self._store.run(acts.sweep(_SWEEP)))
-        self._erase()
-        for message_id, record in found.lost:
-            self._counts.add(LOST, record.stream, record.account)
-            log.warning(
-                "attempt.lost",
-                id=message_id,
-                stream=str(record.stream),
-                account=record.account,
-                to=mask(record.to),
-                attempt=record.attempt,
-            )
-        if found.rings:
-            log.info("sweep.rang", rings=found.rings)
-        return len(found.lost)
-
-    def _erase(self) -> None:
-        """Remove the texts that outlived their messages for as long as they were to be kept."""
-        for _ in range(_ROUNDS):
-            if self._loop.run(self._store.run(erase(_RELEASE))) < _RELEASE:
-                return
+        return self._loop.run(self._upkeep.sweep())
 
     def resolve(self) -> int:
         """Look at unknown messages whose time has come; returns how many."""
@@ -247,6 +190,8 @@ class Process:
         if pump is None:
             return
         self._loop.soon(pump.stop)
+        if self._listening is not None:
+            self._listening.cancel()
         self._loop.soon(self._notifier.stop)
         if self._presence is not None:  # first: it takes nothing more
             self._loop.soon(self._presence.end)
@@ -275,14 +220,3 @@ class Process:
 def _vitals(pump: Pump, started: int, queues: Sequence[str]) -> Vitals:
     """Return what a process says of itself."""
     return Vitals(version=__version__, started=started, in_flight=pump.in_flight, queues=queues)
-
-
-def _spare_collections() -> None:
-    """Look for garbage less often, and not among what stays.
-
-    A message makes hundreds of objects that die by themselves: looking through everything for
-    cycles after each 700 was a quarter of a process's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTIONS)

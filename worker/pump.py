@@ -38,7 +38,6 @@ log = structlog.get_logger("xinshi.pump")
 
 _GATHER = 0.03  # seconds at the most that a call waits for the next claim's recipients
 _SLICE = 16  # calls that begin in one turn of the loop
-_LOOK = 0.004  # seconds between two looks for codes while other streams keep the process busy
 _LEAST = 32  # slots worth a claim: smaller batches cost a round trip for little
 _RECONNECT = 0.5  # seconds between two tries to reach Redis
 _PAUSE = 1.0  # seconds at the most between two looks: an account may be well again before its time
@@ -83,8 +82,6 @@ class Pump:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._rest: asyncio.TimerHandle | None = None  # when calls leave that are not full
         self._held = 0  # slots of claims on their way
-        self._codes = False
-        self._looking: asyncio.Task[None] | None = None
         self._freed = asyncio.Event()
         self._again: dict[Stream, bool] = {}
         self._stopped = asyncio.Event()
@@ -101,30 +98,11 @@ class Pump:
             self._again[stream] = True
             return 0
         self._again[stream] = False
-        if stream is not Stream.OTP:
-            self._keep_looking()
         try:
             return await self._serve(stream)
         finally:
             del self._again[stream]
             self._freed.set()
-
-    def serve_codes(self) -> None:
-        """Look for one-time codes by itself while other streams keep this process busy.
-
-        A ring comes through Celery's threads, and each of them would wait for its turn at the
-        interpreter.
-        """
-        self._codes = True
-
-    def _keep_looking(self) -> None:
-        if self._codes and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._look())
-
-    async def _look(self) -> None:
-        while self._again.keys() - {Stream.OTP} and not self._stopped.is_set():
-            await self.run(Stream.OTP)
-            await asyncio.sleep(_LOOK)
 
     @property
     def in_flight(self) -> int:
@@ -169,6 +147,7 @@ class Pump:
                 continue
             if beginning:  # it went on during the claim
                 await beginning
+            self._submitter.bounds.heed(found.bounds)
             messages = self._taken(found)
             claimed += len(messages)
             beginning = asyncio.create_task(self._begin(messages, begun))

@@ -63,6 +63,7 @@ class Submitter:
             for name, vendor in vendors.items()
         }
         self._groups = Groups()
+        self.bounds = self._groups.bounds  #: of calls; a claim tells those that others learned
         self._seal = Seal(settings.privacy.text_keys)
 
     def calls(self, messages: Iterable[tuple[str, Record]], begun: float) -> list[Batch]:
@@ -151,7 +152,8 @@ class Submitter:
         half = len(submissions) // 2
         if not half:  # one number cannot be split: never ask at once for ever
             return [msgspec.structs.replace(submission, split=False) for submission in submissions]
-        log.warning("batch.halved", account=vendor.name, batch=self._groups.shrink(vendor, half))
+        if self.bounds.learn(vendor.name, half):
+            self._care.bound(vendor.name, half)
         return submissions
 
     async def _answer(

@@ -24,6 +24,7 @@ from worker.contract.status import Status, Stream
 from worker.store import acts
 from worker.store.acts import Act, Deferred, Settled
 from worker.store.client import Store
+from worker.store.embedded import Server
 
 T = TypeVar("T")
 NUMBER = "13800138000"
@@ -196,6 +197,21 @@ def work(table: Settings, redis_url: str) -> Iterator[Work]:
     store = Store(redis_url, timeout=10.0)
     yield Work(table, store)
     store.close()
+
+
+@pytest.fixture(scope="session")
+def second() -> Iterator[Server]:
+    """A server beside the suite's own."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def urls(redis_url: str, second: Server) -> list[str]:
+    """The addresses of two shards, each empty, on a server of its own."""
+    with redis.Redis.from_url(second.url) as client:
+        client.flushall()
+    return [redis_url, second.url]
 
 
 @pytest.fixture

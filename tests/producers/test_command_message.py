@@ -168,6 +168,22 @@ def test_vendors_says_who_is_probed_and_who_is_slowed(
     assert "probing, one message at a time: failing" in xinshi("vendors").out
 
 
+def test_vendors_says_whose_calls_are_smaller_than_the_vendor_allows(
+    xinshi: Xinshi, work: Any, raw: redis.Redis
+) -> None:
+    work.run(care.bound("main", 50, 3600))
+    raw.hset(f"{keys.STATE}forms", mapping={"bound": 7, "bounded": 1000})  # long over
+
+    main, forms = xinshi("vendors", "--json").lines[0]
+
+    assert (main["state"], main["most_batch"]) == ("ok", 50)
+    assert datetime.fromisoformat(main["batch_until"]) > datetime.now(UTC)
+    assert (forms["most_batch"], forms["batch_until"]) == (None, None)
+    table = xinshi("vendors").out
+    assert re.search(r"50 a call until \d\d:\d\d:\d\d: one with more was refused", table)
+    assert "7 a call until" not in table
+
+
 @pytest.mark.parametrize(
     ("seconds", "concurrency", "most"),
     [

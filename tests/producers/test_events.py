@@ -15,7 +15,8 @@ import redis
 
 from producers import AsyncClient, Client, Event, StoreError
 from producers.diversion import diverted
-from producers.following import Listening, _pace, follow
+from producers.following import follow
+from producers.listening import Listening, _pace
 from worker.contract import keys
 from worker.contract.settings import Settings, parse
 from worker.store.client import Store

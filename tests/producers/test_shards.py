@@ -10,18 +10,19 @@ import pytest
 import redis
 
 from producers import AsyncClient, BatchError, NotFoundError, StoreError
-from producers.following import Listening, follow
+from producers.following import follow
 from producers.ids import new_id
+from producers.listening import Listening
 from worker.contract import keys
 from worker.contract.settings import Settings, parse
 from worker.contract.status import Stream
 from worker.limits import pack
 from worker.store.acts import claim
 from worker.store.client import Store
-from worker.store.embedded import Server, free_port
+from worker.store.embedded import free_port
 from worker.store.feed import emit
 from worker.store.inbox import Letter
-from worker.store.shards import Shards
+from worker.store.shards import AsyncShards, Shards
 from worker.store.suppression import EVERYWHERE, Suppression, Suppressions
 
 from .conftest import NUMBER, Connect, Either
@@ -29,19 +30,6 @@ from .conftest import NUMBER, Connect, Either
 MANY = 40
 NUMBERS = [f"139{place:08d}" for place in range(MANY)]
 HERE = {"signature": "信使"}
-
-
-@pytest.fixture(scope="module")
-def second() -> Iterator[Server]:
-    with Server() as running:
-        yield running
-
-
-@pytest.fixture
-def urls(redis_url: str, second: Server) -> list[str]:
-    with redis.Redis.from_url(second.url) as client:
-        client.flushall()
-    return [redis_url, second.url]
 
 
 def of(urls: list[str], **more: Any) -> Settings:
@@ -409,3 +397,16 @@ def test_doctor_names_the_server_that_is_down_and_looks_at_the_other(
 
     assert checks["1: redis"] == "error"
     assert checks["0: redis"] == "ok"
+
+
+async def test_a_bug_is_no_shard_that_is_away(settings: Settings) -> None:
+    shards = AsyncShards(settings)
+
+    async def look(place: int) -> int:
+        if place == 1:
+            raise ValueError("a bug")
+        raise StoreError("away")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await shards.reach(look)
+    await shards.close()

@@ -30,7 +30,8 @@ TABLE: dict[str, Any] = {
 def record(status: Status = Status.SUBMITTED, *, ago: timedelta, reason: str = "") -> Record:
     updated = int((NOW - ago).timestamp() * 1000)
     return Record(
-        *(status, Stream.NOTICE, "+8613800138000", "", 1, 1, "", "", "", updated, 0, 0, updated),
+        *(status, Stream.NOTICE, "+8613800138000", "", 1, 1, "", "", "", updated, 0, 0),
+        updated=updated,
         reason=reason,
     )
 

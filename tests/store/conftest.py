@@ -162,9 +162,11 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
   if string.find(name, '^m:') then
     local record = cmsgpack.unpack(redis.call('GET', key))
     for _, field in ipairs(times) do
-      record[field] = (record[field] or 0) > 0 and record[field] - ms or 0
+      if (record[field] or 0) > 0 then
+        record[field] = record[field] - ms
+      end
     end
-    for _, step in ipairs(record[tonumber(ARGV[5])]) do
+    for _, step in ipairs(record[tonumber(ARGV[5])] or {}) do
       step[1], step[5] = step[1] - ms, step[5] and step[5] - ms
     end
     redis.call('SET', key, cmsgpack.pack(record), 'KEEPTTL')
@@ -176,7 +178,7 @@ for _, key in ipairs(redis.call('KEYS', prefix .. '*')) do
   elseif string.find(name, '^account:') then
     for _, each in ipairs(redis.call('HKEYS', key)) do
       if each == 'tat' or each == 'bulk' or each == 'down' or each == 'limited'
-        or string.find(each, '^queued:') then
+        or each == 'bounded' or string.find(each, '^queued:') then
         redis.call('HINCRBYFLOAT', key, each, -ms)
       end
     end
@@ -329,6 +331,13 @@ class Lab:
         (found,) = self.run(acts.find([message_id]))
         assert found is not None
         return found
+
+    def known_as(self, vendor_id: str, alias: str, name: str = "a") -> str:
+        """Return the message that a vendor's id stands for at a number; "" for none."""
+        last = (self.raw.get(f"{keys.LAST}{name}:{alias}") or b"").decode()
+        message_id, _, its = last.partition(" ")
+        before = self.raw.get(f"{keys.VENDOR_ID}{name}:{vendor_id}:{alias}") or b""
+        return message_id if its == vendor_id else str(before.decode())
 
     def status(self, message_id: str) -> str:
         return str(self.record(message_id).status)

@@ -11,8 +11,9 @@ import pytest_asyncio
 from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.happenings import Event, pack
-from worker.store.client import AsyncStore, Store, passes
+from worker.store.client import AsyncStore, Store
 from worker.store.embedded import Server, free_port
+from worker.store.failures import passes
 from worker.store.feed import Feed, emit
 
 from .conftest import PATIENCE, Lab

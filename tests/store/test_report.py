@@ -87,6 +87,14 @@ def test_one_id_for_many_numbers_is_told_apart_by_the_number(lab: Lab) -> None:
     assert [lab.status(each) for each in ids] == ["submitted", "delivered", "undelivered"]
 
 
+def test_of_several_messages_to_one_number_each_has_its_own_report(lab: Lab) -> None:
+    first, second, third = (submitted(lab, each) for each in ("v1", "v2", "v3"))
+
+    answers = take_in(lab, report("v2"), report("v3", "undelivered"), report("v1"))
+
+    assert answers == [("applied", second), ("applied", third), ("applied", first)]
+
+
 def test_a_report_of_another_account_with_the_same_id_says_nothing(lab: Lab) -> None:
     message_id = submitted(lab)
 

@@ -23,10 +23,6 @@ ONE_A_MINUTE = (1, MINUTE)
 RULES = account(windows=[ONE_A_MINUTE])
 
 
-def index(vendor_id: str, name: str = "a") -> str:
-    return f"{keys.VENDOR_ID}{name}:{vendor_id}:{ALIAS}"
-
-
 def test_a_taken_message_is_submitted_and_its_attempt_closed(lab: Lab) -> None:
     message_id = lab.put_one(to=NUMBER)
     lab.claimed()
@@ -47,8 +43,19 @@ def test_the_vendors_id_leads_back_to_the_message_for_three_days(lab: Lab) -> No
 
     lab.settle(settled(message_id, vendor_message_id="v1"))
 
-    assert lab.raw.get(index("v1")) == message_id.encode()
-    assert lab.raw.pttl(index("v1")) == pytest.approx(3 * DAY, abs=5000)
+    assert lab.known_as("v1", ALIAS) == message_id
+    assert lab.raw.pttl(f"{keys.LAST}a:{ALIAS}") == pytest.approx(3 * DAY, abs=5000)
+
+
+def test_the_id_of_a_message_before_the_last_one_leads_back_as_well(lab: Lab) -> None:
+    first, second = lab.put_one(to=NUMBER), lab.put_one(to=NUMBER)
+    lab.claimed()
+
+    lab.settle(settled(first, vendor_message_id="v1"), settled(second, vendor_message_id="v2"))
+
+    assert (lab.known_as("v1", ALIAS), lab.known_as("v2", ALIAS)) == (first, second)
+    own = f"{keys.VENDOR_ID}a:v1:{ALIAS}"
+    assert lab.raw.pttl(own) == pytest.approx(3 * DAY, abs=5000)
 
 
 def test_messages_of_one_call_share_a_vendors_id_and_are_told_apart_by_number(lab: Lab) -> None:
@@ -57,8 +64,7 @@ def test_messages_of_one_call_share_a_vendors_id_and_are_told_apart_by_number(la
 
     lab.settle(*(settled(each, vendor_message_id="batch") for each in ids))
 
-    found = {lab.raw.get(f"{keys.VENDOR_ID}a:batch:{lab.record(each).alias}") for each in ids}
-    assert found == {each.encode() for each in ids}
+    assert [lab.known_as("batch", lab.record(each).alias) for each in ids] == ids
 
 
 def test_a_doubled_answer_changes_nothing(lab: Lab) -> None:
@@ -123,7 +129,7 @@ def test_a_lost_answer_that_comes_after_the_sweep_still_counts(lab: Lab) -> None
 
     assert answers == [True]
     assert lab.status(message_id) == "submitted"
-    assert lab.raw.get(index("v1")) == message_id.encode()
+    assert lab.known_as("v1", ALIAS) == message_id
 
 
 def test_unknown_is_no_end(lab: Lab) -> None:
@@ -150,7 +156,7 @@ def test_a_report_that_overtakes_the_answer_leaves_room_for_the_vendors_id(lab: 
     assert (first, again) == ([True], [False])
     assert (found.status, found.code, found.vendor_message_id) == ("delivered", "DELIVRD", "v1")
     assert [step[1] for step in found.trail] == ["submitting", "delivered"]
-    assert lab.raw.get(index("v1")) == message_id.encode()
+    assert lab.known_as("v1", ALIAS) == message_id
     assert lab.open() == {}
 
 
@@ -167,7 +173,7 @@ def test_each_attempt_has_a_vendors_id_of_its_own(lab: Lab) -> None:
 
     assert between == ""
     assert lab.record(message_id).vendor_message_id == "v2"
-    assert lab.raw.get(index("v2")) == message_id.encode()
+    assert lab.known_as("v2", ALIAS) == message_id
 
 
 def test_a_report_that_overtakes_the_answer_closes_the_attempt(lab: Lab) -> None:
@@ -281,7 +287,7 @@ def test_odd_characters_of_a_vendor_are_kept(lab: Lab) -> None:
 
     found = lab.record(message_id)
     assert (found.vendor_message_id, found.code) == ("号 1:%<ring>\n", "没钱")
-    assert lab.raw.get(index("号 1:%<ring>\n")) == message_id.encode()
+    assert lab.known_as("号 1:%<ring>\n", ALIAS) == message_id
 
 
 def test_half_a_surrogate_of_one_answer_does_not_lose_the_others(lab: Lab) -> None:

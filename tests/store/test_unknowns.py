@@ -233,7 +233,7 @@ def test_a_late_answer_wins_over_the_second_submit(lab: Lab, how: str, status: s
     assert lab.claimed(*BOTH) == []
     found = lab.record(message_id)
     assert (found.status, found.account, found.attempt) == (status, "a", 1)
-    assert lab.raw.get(f"{keys.VENDOR_ID}a:v1:{found.alias}").decode() == message_id
+    assert lab.known_as("v1", found.alias) == message_id
     lab.check()
 
 

@@ -11,9 +11,9 @@ from worker.contract.settings import Account
 from worker.contract.status import Status, Stream
 from worker.groups import Attempt, Groups
 from worker.store.acts import Act
-from worker.vendors.base import Outgoing, Response
+from worker.vendors.base import Outgoing
 
-from .conftest import Asked, Fake, Many, Worlds, answers, until
+from .conftest import Fake, Many, Worlds, until
 
 MANY = {
     "vendors": {"one": {"adapter": "many"}},  # eight recipients a call
@@ -29,7 +29,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def attempt(number: int, group: str = "a") -> Attempt:
     record = Record(
-        *(Status.SUBMITTING, Stream.NOTICE, "+8613900000000", "", 1, 1, "", "", "", 0, 0, 0, 0)
+        *(Status.SUBMITTING, Stream.NOTICE, "+8613900000000", "", 1, 1, "", "", "", 0, 0, 0)
     )
     return Attempt(f"m{number}", record, Outgoing(id=f"m{number}", number="1"), group)
 
@@ -135,59 +135,11 @@ def test_a_call_is_as_old_as_its_first_message() -> None:
     assert groups.take() == []
 
 
-def test_calls_stay_as_small_as_the_account_once_asked_for() -> None:
+def test_calls_are_no_larger_than_their_bound() -> None:
     groups, vendor = Groups(), Many("one", Account(adapter="many"))
+    groups.bounds.learn("one", 3)
 
-    assert groups.shrink(vendor, 3) == 3
-    assert groups.shrink(vendor, 5) == 3
     full = [batch for number in range(7) for batch in groups.add(vendor, attempt(number), 1.0)]
 
     assert [len(batch.attempts) for batch in full] == [3, 3]
     assert len(groups) == 1
-
-
-async def test_a_code_is_found_without_a_ring_while_a_campaign_keeps_the_process_busy(
-    world: Worlds,
-) -> None:
-    """Nobody rings for the code here: the pump of the campaign's process finds it."""
-    gate = asyncio.Event()
-
-    async def script(asked: Asked) -> Response:
-        if not asked.ids[0].startswith(code):
-            await gate.wait()
-        return answers(*asked.ids)
-
-    code = "m" + "9" * 25
-    pump = world({"worker": {"in_flight": 40, "reserve": 8, "batch": 16}}, script=script)
-    pump.pump.serve_codes()
-    await pump.send(100)
-    running = asyncio.create_task(pump.pump.run(Stream.NOTICE))
-    await until(lambda: len(pump.scripted.asked) == 32, "the campaign waits for its answers")
-
-    (code,) = await pump.send(1, stream=Stream.OTP)
-
-    await until(lambda: code in pump.scripted.ids, "the code is submitted")
-    gate.set()
-    await running
-    await pump.pump.drain()
-    assert await pump.all_are([code], Status.SUBMITTED)
-
-
-async def test_a_process_that_serves_no_codes_leaves_them_to_others(world: Worlds) -> None:
-    gate = asyncio.Event()
-
-    async def script(asked: Asked) -> Response:
-        await gate.wait()
-        return answers(*asked.ids)
-
-    pump = world({"worker": {"in_flight": 40, "reserve": 8, "batch": 16}}, script=script)
-    await pump.send(100)
-    (code,) = await pump.send(1, stream=Stream.OTP)
-    running = asyncio.create_task(pump.pump.run(Stream.NOTICE))
-    await until(lambda: len(pump.scripted.asked) == 32, "the campaign waits for its answers")
-    gate.set()
-    await running
-    await pump.pump.drain()
-
-    assert len(pump.scripted.asked) == 100
-    assert await pump.all_are([code], Status.ACCEPTED)

@@ -146,7 +146,8 @@ def around_now() -> str:
 
 def made(**fields: Any) -> Record:
     plain = Record(
-        *(Status.SUBMITTING, Stream.OTP, "", "", 1, 1, "", "", "", 100_000, 0, 10**9, 104_000),
+        *(Status.SUBMITTING, Stream.OTP, "", "", 1, 1, "", "", "", 100_000, 0, 10**9),
+        updated=104_000,
         attempt=1,
         account="one",
     )

@@ -176,7 +176,7 @@ async def test_how_many_events_are_kept_is_told_to_the_scripts(
 async def test_it_is_told_as_soon_as_redis_is_there(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.process._AGAIN", 0.05)
+    monkeypatch.setattr("worker.terms._AGAIN", 0.05)
     server = Server(port=free_port())
     start(redis=server.url, events={"keep": 7})
 

@@ -21,6 +21,7 @@ from worker.store.sealing import UNSEALED, Seal
 T = TypeVar("T")
 _RING = jobs.envelope()
 _WORTH = 48  # bytes of a plain text from which it is shared: its name has half as many
+ROW = 16  #: values that accept takes of a message
 _CODE, _REASON = 64, 200  # characters kept of them: a record holds some two dozen
 
 
@@ -87,6 +88,8 @@ class Claimed:
     pause: float  #: seconds until an account has a free slot again; 0: now
     left: int  #: ids still ready
     messages: list[tuple[str, Record]]  #: submit those whose status is submitting
+    bounds: Mapping[str, tuple[int, int]]
+    #: account -> recipients that one of its calls may carry, and the ms for which that holds
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +152,8 @@ def accept(
     entries = list(entries)
     shared = _shared((entry.content for entry in entries), seal)
     texts = {digest: seal.seal(text.decode()) for text, digest in shared.items()}
-    packed = msgspec.msgpack.encode([texts, [_row(entry, shared, seal) for entry in entries]])
+    rows = [value for entry in entries for value in _row(entry, shared, seal)]
+    packed = msgspec.msgpack.encode([texts, rows])
     args = (_RING, int(retention * 1000), int(idempotency * 1000), packed, number_key)
 
     def read(answers: list[Any]) -> list[Accepted]:
@@ -211,10 +215,15 @@ def claim(stream: Stream, most: int, plan: bytes, *, ticket: Ticket | None = Non
     def read(answer: list[Any]) -> Claimed:
         if ticket:
             ticket.answered = max(ticket.answered, turn)
-        return Claimed(answer[0] / 1000, answer[1], _with_texts(messages(answer[3:]), answer[2]))
+        found = _with_texts(messages(answer[4:]), answer[2])
+        return Claimed(answer[0] / 1000, answer[1], found, _bounds(answer[3]))
 
     args = (_RING, str(stream), most, plan, drawn)
     return Act(scripts.load("claim"), args, read, afresh, durable=True)
+
+
+def _bounds(packed: bytes) -> dict[str, tuple[int, int]]:
+    return msgspec.msgpack.decode(packed, type=dict[str, tuple[int, int]]) if packed else {}
 
 
 def _with_texts(found: list[tuple[str, Record]], packed: bytes) -> list[tuple[str, Record]]:
@@ -232,9 +241,11 @@ def settle(
     """Settle attempts; ``reports``: seconds that a vendor's id is remembered; ``counted``: the
     accounts whose prompt reports are counted."""
     windows: dict[bytes, int] = {b"": 0}
-    rows = [
-        (
-            item.id,
+    ids: list[str] = []
+    rows: list[object] = []
+    for item in items:
+        ids.append(item.id)
+        rows += (
             item.attempt,
             item.status,
             item.vendor_message_id,
@@ -244,10 +255,8 @@ def settle(
             item.barred,
             item.last,
         )
-        for item in items
-    ]
     known = [msgspec.Raw(each) for each in windows if each]
-    args = (int(reports * 1000), _packed([rows, known, dict.fromkeys(counted, True)]))
+    args = (int(reports * 1000), _packed([ids, rows, known, dict.fromkeys(counted, True)]))
     return Act(scripts.load("settle"), args, lambda answer: [found == 1 for found in answer])
 
 

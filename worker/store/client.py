@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
-from redis.exceptions import AuthenticationError, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoScriptError, RedisError
 
 from worker.contract import keys
 from worker.contract.errors import StoreError
 from worker.contract.settings import Durability
-from worker.store import address, sentinel
+from worker.store import address
 from worker.store.acts import Act
+from worker.store.ahead import Ahead
+from worker.store.failures import store_error
 
 T = TypeVar("T")
 
@@ -52,7 +53,21 @@ def _durable(answers: list[Any], durability: Durability) -> Any:
     return answer
 
 
-class Store:
+class _Bounded:
+    """What both stores know of time."""
+
+    def __init__(self, timeout: float, durability: Durability) -> None:
+        self._timeout = timeout
+        self._durability = durability
+        self._wait = _waiting(durability, timeout)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds within which an answer comes, or an error."""
+        return self._timeout
+
+
+class Store(_Bounded):
     """The store for synchronous callers. Safe to share between threads."""
 
     def __init__(
@@ -63,9 +78,7 @@ class Store:
         connections: int = 64,
         durability: Durability = Durability.MEMORY,
     ) -> None:
-        self._timeout = timeout
-        self._durability = durability
-        self._wait = _waiting(durability, timeout)
+        super().__init__(timeout, durability)
         self._redis = address.client(url, timeout=timeout, connections=connections)
 
     def run(self, act: Act[T]) -> T:
@@ -80,7 +93,11 @@ class Store:
                 again = act.afresh() if act.afresh else act
                 return again.read(self._send(again))
         except (RedisError, OSError) as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
+
+    def begin(self, act: Act[T]) -> Ahead[T]:
+        """Send an act and don't wait: what the caller does meanwhile is done beside the server."""
+        return Ahead(self._redis, act, self.run, sends=not act.durable or self._wait is None)
 
     def _send(self, act: Act[T]) -> Any:
         try:
@@ -95,17 +112,12 @@ class Store:
             _queue(pipe, (command, script, 0, *act.args), _WRITE, self._wait)
             return _durable(pipe.execute(), self._durability)
 
-    def command(self, *words: str | bytes | int) -> Any:
+    def command(self, *words: str | bytes | float) -> Any:
         """Send one plain command; raise StoreError within the time-out."""
         try:
             return self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
         except (RedisError, OSError) as error:
-            raise _store_error(error) from error
-
-    @property
-    def timeout(self) -> float:
-        """Seconds within which an answer comes, or an error."""
-        return self._timeout
+            raise store_error(error) from error
 
     @property
     def redis(self) -> "redis.Redis":
@@ -116,7 +128,7 @@ class Store:
         self._redis.close()
 
 
-class AsyncStore:
+class AsyncStore(_Bounded):
     """The store for one event loop."""
 
     def __init__(
@@ -127,9 +139,7 @@ class AsyncStore:
         connections: int = 16,
         durability: Durability = Durability.MEMORY,
     ) -> None:
-        self._timeout = timeout
-        self._durability = durability
-        self._wait = _waiting(durability, timeout)
+        super().__init__(timeout, durability)
         self._redis = address.async_client(url, timeout=timeout, connections=connections)
 
     async def run(self, act: Act[T]) -> T:
@@ -145,7 +155,7 @@ class AsyncStore:
                     again = act.afresh() if act.afresh else act
                     return again.read(await self._send(again))
         except (RedisError, OSError) as error:
-            raise _store_error(error) from error
+            raise store_error(error) from error
 
     async def _send(self, act: Act[T]) -> Any:
         try:
@@ -160,18 +170,13 @@ class AsyncStore:
             _queue(pipe, (command, script, 0, *act.args), _WRITE, self._wait)
             return _durable(await pipe.execute(), self._durability)
 
-    async def command(self, *words: str | bytes | int) -> Any:
+    async def command(self, *words: str | bytes | float) -> Any:
         """Send one plain command; raise StoreError within the time-out."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
         except (RedisError, OSError) as error:
-            raise _store_error(error) from error
-
-    @property
-    def timeout(self) -> float:
-        """Seconds within which an answer comes, or an error."""
-        return self._timeout
+            raise store_error(error) from error
 
     @property
     def redis(self) -> "redis.asyncio.Redis":
@@ -180,31 +185,3 @@ class AsyncStore:
 
     async def close(self) -> None:
         await self._redis.aclose()
-
-
-def _store_error(error: Exception) -> StoreError:
-    """Say what happened without the address, which may hold a password."""
-    if isinstance(error, AuthenticationError):
-        return StoreError("Redis refused the user name or the password in redis_url")
-    if untrusted := address.untrusted(error):
-        return StoreError(f"Redis's certificate is not trusted: {untrusted}")
-    if isinstance(error, sentinel.NO_MASTER):
-        return StoreError(
-            "no Sentinel names a master that is up; do they run, and do they know the service and "
-            "the sentinel_password of redis_url?"
-        )
-    if isinstance(error, RedisTimeoutError | TimeoutError):
-        return StoreError(
-            "Redis did not answer in time; send again with the same idempotency key to be sure"
-        )
-    if isinstance(error, RedisConnectionError | OSError):
-        return StoreError("Redis cannot be reached; is it running at redis_url?")
-    return StoreError(f"Redis refused: {str(error)[:200]}")
-
-
-def passes(error: StoreError) -> bool:
-    """Return whether a StoreError is about a server that is away, which will be over."""
-    cause = error.__cause__
-    if isinstance(cause, AuthenticationError):
-        return False
-    return isinstance(cause, RedisConnectionError | RedisTimeoutError | OSError | ReadOnlyError)

@@ -6,6 +6,7 @@ with a brace, the name of a shared text with "=", a packed page with the head of
 """
 
 import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from worker.contract.errors import SealError, SettingsError
 
 _MARK = "~"
 _BYTES_MARK = _MARK.encode()
-_DIGEST = 12  # bytes of what stands for a text; in hexadecimal twice as many
+_DIGEST = 12  # bytes of what stands for a text
 
 
 class _Cipher(NamedTuple):
@@ -43,7 +44,7 @@ class Seal:
         """Return what stands for a text in the name of a key: with keys, it proves no guess."""
         found = self._names.copy()
         found.update(text)
-        return found.hexdigest()
+        return urlsafe_b64encode(found.digest()).decode()
 
     def seal(self, text: str) -> str:
         """Return a text as it is to be stored."""

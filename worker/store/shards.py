@@ -1,7 +1,7 @@
 """Shards: one store a server, and who asks which. With one server it is that store and no more."""
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -129,9 +129,31 @@ class AsyncShards(_Shards[AsyncStore]):
         with self.naming(place):
             return await self.all[place].run(act)
 
-    async def everywhere(self, act: Act[T]) -> list[T]:
-        """Carry out an act on each, at once; returns the answers in order."""
-        return await asyncio.gather(*(self.ask(place, act) for place in range(len(self.all))))
+    async def everywhere(self, act: Act[T], places: Iterable[int] | None = None) -> list[T]:
+        """Carry out an act on each, or on those at some places, at once; the answers in order."""
+        asked = range(len(self.all)) if places is None else places
+        return await asyncio.gather(*(self.ask(place, act) for place in asked))
+
+    async def answering(self, act: Act[T]) -> tuple[dict[int, T], list[StoreError]]:
+        """Carry out an act on each, whoever is away; see ``reach``."""
+        return await self.reach(lambda place: self.ask(place, act))
+
+    async def reach(
+        self, asking: Callable[[int], Coroutine[Any, Any, T]]
+    ) -> tuple[dict[int, T], list[StoreError]]:
+        """Ask each, by its place, at once; return the answers by place, and what is wrong with
+        those that do not answer. Where none does, raise the first one's StoreError.
+        """
+        asked = (asking(place) for place in range(len(self.all)))
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        away = [each for each in told if isinstance(each, StoreError)]
+        for each in told:
+            if isinstance(each, BaseException) and not isinstance(each, StoreError):
+                raise each
+        if len(away) == len(told):
+            raise away[0]
+        found = {at: each for at, each in enumerate(told) if not isinstance(each, BaseException)}
+        return found, away
 
     async def seek(self, message_id: str, act: Act[T], there: Callable[[T], bool]) -> T:
         """Ask about a message where its id says that it is, then elsewhere; see Shards.seek."""

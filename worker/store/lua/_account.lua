@@ -18,21 +18,26 @@ end
 local function look_up_rates(accounts, stream, now)
   for _, account in ipairs(accounts) do
     local kept = redis.call('HMGET', STATE .. account.name, 'tat', 'bulk', 'queued:' .. stream,
-      'down', 'half', 'limit', 'limited', 'part')
+      'down', 'half', 'limit', 'limited', 'part', 'bound', 'bounded')
     local part = tonumber(kept[8] or '')
     account.tat = at_pace(account, tonumber(kept[1]) or 0, part, now)
     account.bulk = at_pace(account, tonumber(kept[2]) or 0, part, now)
     account.queued, account.down = tonumber(kept[3]) or 0, tonumber(kept[4]) or 0
-    account.half = kept[5]
+    account.half, account.bound, account.bounded = kept[5], kept[9], kept[10]
     local limit, limited = tonumber(kept[6]), tonumber(kept[7])
     local counts = account.concurrency > 0 or account.half or limit
     account.open = counts and redis.call('ZCARD', OPEN .. account.name) or 0
     account.most = most_open(account, limit, limited, now)
+    account.never, account.deadlines = '!' .. account.name, {}
   end
 end
 
-local function keep_rates(accounts, stream, now)
+-- Write what a claim did to the accounts: the attempts it opened, and the rates.
+local function keep_accounts(accounts, stream, now)
   for _, account in ipairs(accounts) do
+    if #account.deadlines > 0 then
+      redis.call('ZADD', OPEN .. account.name, unpack(account.deadlines))
+    end
     if account.used then
       redis.call('SADD', ACCOUNTS, account.name)
       if account.interval > 0 or account.queued > now then
@@ -68,7 +73,9 @@ local function busy_until(account, now)
   return nil
 end
 
-local function count_rate(account, now)
+local function count_attempt(account, id, deadline, now)
+  account.deadlines[#account.deadlines + 1] = deadline
+  account.deadlines[#account.deadlines + 1] = id
   account.open = account.open + 1
   account.used, account.taken = true, (account.taken or 0) + 1
   if account.interval > 0 then
@@ -94,7 +101,7 @@ end
 
 local function carries(account, record)
   if record[PIN] ~= '' and record[PIN] ~= account.name or record[LENGTH] > account.max_length
-    or account.barred or avoids(record, '!' .. account.name) then
+    or account.barred or avoids(record, account.never) then
     return false
   end
   return not account.templates_only or account.templates[record[TEMPLATE]] == true
@@ -103,11 +110,12 @@ end
 -- The accounts that may carry a record; those that turned it down before only where each other is
 -- left alone, the one that did so longest ago first.
 local function candidates(accounts, record, now)
-  local fresh, others, awake = {}, {}, false
+  local fresh, others, awake = {}, nil, false
   for _, account in ipairs(accounts) do
     if carries(account, record) then
       local turned_down = avoids(record, account.name)
       if turned_down then
+        others = others or {}
         others[#others + 1] = {account = account, turn = turned_down}
       else
         fresh[#fresh + 1] = account
@@ -115,7 +123,7 @@ local function candidates(accounts, record, now)
       end
     end
   end
-  if awake then
+  if awake or not others then
     return fresh
   end
   table.sort(others, function(one, other) return one.turn < other.turn end)

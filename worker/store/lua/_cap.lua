@@ -6,7 +6,7 @@
 -- The caps that a record comes under, and the time at which it fits them all; nil: now.
 local function caps_of(record, caps, now)
   local found, at = {}, nil
-  if (record[COUNTED] or 0) > 0 then
+  if #caps.number + #caps.prefix + #caps.tag == 0 or (record[COUNTED] or 0) > 0 then
     return found, nil
   end
   for kind, name in pairs({

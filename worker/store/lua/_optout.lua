@@ -18,8 +18,13 @@ local function shown(own, accounts_own, inside)
   return own ~= '' and own or accounts_own ~= '' and accounts_own or inside
 end
 
+local listed = {} -- scope -> whether it lists anybody, looked up once a claim
+
 local function is_suppressed(scope, digits)
-  return redis.call('SISMEMBER', SUPPRESSED .. scope, digits) == 1
+  if listed[scope] == nil then
+    listed[scope] = redis.call('EXISTS', SUPPRESSED .. scope) == 1
+  end
+  return listed[scope] and redis.call('SISMEMBER', SUPPRESSED .. scope, digits) == 1
 end
 
 local by_signature -- whether numbers opted out of a signature at all: looked up once a claim

@@ -1,5 +1,5 @@
--- What every act on a record shares: the clock, loading, moving on, saving, telling what happened.
--- uses: trail
+-- What every act on a record shares: the clock, moving on, saving, telling what happened.
+-- uses: trail load
 
 local BUSY = 'every account that can carry it is busy'
 local FIRST_LOOK = 5000 -- ms after which an unknown message is looked at: a late answer may come yet
@@ -18,11 +18,6 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function load(id)
-  local packed = redis.call('GET', MESSAGE .. id)
-  return packed and cmsgpack.unpack(packed)
-end
-
 -- How many events are kept, about: looked up, and kept to, once a script and where one happens.
 local function most_kept()
   if not kept then
@@ -33,17 +28,20 @@ local function most_kept()
 end
 
 local function masked(number)
-  local bare = string.sub(number, 1, 3) == '+86' and 3 or 0
-  local known = #number == bare + 11
-  return known and '+86' .. string.sub(number, bare + 1, bare + 3) .. '****' .. string.sub(number, -4) or '****'
+  if #number == 14 and string.sub(number, 1, 3) == '+86' then
+    return string.sub(number, 1, 6) .. '****' .. string.sub(number, -4)
+  end
+  local bare = #number == 11 and string.sub(number, 1, 1) ~= '+'
+  return bare and '+86' .. string.sub(number, 1, 3) .. '****' .. string.sub(number, -4) or '****'
 end
 
 -- Tell of the status that a record has.
 local function tell(id, record)
   if most_kept() > 0 then
     redis.call('XADD', EVENTS, '*', 'e', cmsgpack.pack({
-      record[STATUS], id, record[STREAM], record[ACCOUNT], masked(record[TO]), record[TAG], record[REASON],
-      record[CODE], record[ATTEMPTS], record[SEGMENTS], record[VENDOR_MESSAGE_ID],
+      record[STATUS], id, record[STREAM], record[ACCOUNT] or '', masked(record[TO]), record[TAG],
+      record[REASON] or '', record[CODE] or '', record[ATTEMPTS] or 0, record[SEGMENTS],
+      record[VENDOR_MESSAGE_ID] or '',
     }))
   end
 end

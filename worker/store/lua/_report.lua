@@ -1,16 +1,8 @@
 -- Delivery reports: matching one to its message, or keeping it until its message is known.
--- Needs the parts: record prompt.
+-- Needs the parts: record prompt index.
 
 local function early_key(account, alias)
   return EARLY .. account .. ':' .. alias
-end
-
--- Remember under which id a vendor knows a message, for the reports and replies to come.
-local function index(id, record, vendor_id, memory)
-  local number = alias(record)
-  record[VENDOR_MESSAGE_ID] = vendor_id
-  redis.call('SET', VENDOR_ID .. record[ACCOUNT] .. ':' .. vendor_id .. ':' .. number, id, 'PX', memory)
-  redis.call('SET', LAST .. record[ACCOUNT] .. ':' .. number, id, 'PX', memory)
 end
 
 -- Move a message on by a report; returns 'applied', or 'late' where its status is further on. A
@@ -31,16 +23,25 @@ local function apply(id, record, status, code, reason, now, came)
   return 'applied'
 end
 
--- Apply a report that came before its message had the vendor's id; returns whether there was one.
-local function adopt_early(id, record, vendor_id, now)
-  local key = early_key(record[ACCOUNT], alias(record))
-  local kept = redis.call('HGET', key, vendor_id)
-  if not kept then
-    return false
+-- Apply the reports that came before their messages had the vendor's ids; named: for each message
+-- its id, the vendor's and the early_key.
+local function adopt_early(named, now)
+  local keys = {}
+  for at, each in ipairs(named) do
+    keys[at] = each[3]
   end
-  redis.call('HDEL', key, vendor_id)
-  local report = cmsgpack.unpack(kept)
-  return apply(id, record, report[1], report[2], report[3], now, report[4]) == 'applied'
+  if #keys == 0 or redis.call('EXISTS', unpack(keys)) == 0 then
+    return
+  end
+  for at, each in ipairs(named) do
+    local kept = redis.call('HGET', keys[at], each[2])
+    local record = kept and load(each[1])
+    if record then
+      local status, code, reason, came = unpack(cmsgpack.unpack(kept))
+      redis.call('HDEL', keys[at], each[2])
+      apply(each[1], record, status, code, reason, now, came)
+    end
+  end
 end
 
 -- When its last attempt at an account began.

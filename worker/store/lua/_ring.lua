@@ -1,4 +1,5 @@
--- The doorbell: one Celery envelope on the stream's queue, unless somebody is awake already.
+-- The doorbell: one Celery envelope on the stream's queue, unless somebody is awake already. For
+-- codes there is a bell besides, which wakes one of the processes that listen by themselves.
 
 local MOST_RINGS = 4
 
@@ -15,6 +16,9 @@ end
 
 -- Ring, at most once a second and not while a pump is awake: it will look again by itself.
 local function ring(stream, envelope, now)
+  if stream == 'otp' and redis.call('LLEN', BELL) < MOST_RINGS then
+    redis.call('LPUSH', BELL, 1)
+  end
   if not redis.call('SET', AWAKE .. stream, 1, 'NX', 'PX', 1000) then
     return 0
   end

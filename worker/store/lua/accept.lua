@@ -22,19 +22,19 @@ end
 local texts, messages = unpack(cmsgpack.unpack(ARGV[4]))
 local answers, woken, longest = {}, {}, 0
 
-local function store(message)
-  local id, _, _, stream, to, content, length, segments, template, pin, tag, due, validity, trace,
-    alias, sign = unpack(message)
+local function store(id, stream, to, content, length, segments, template, pin, tag, due, validity,
+  trace, alias, sign)
   if due <= now then
     due = 0
   end
   local status = due > 0 and 'scheduled' or 'accepted'
   local expires = math.max(due, now) + validity
   local record = {
-    status, stream, to, content, length, segments, template, pin, tag, now, due, expires, now,
-    0, 0, 0, '', 0, '', '', '', 0, {}, {}, 0, trace, alias, sign,
+    status, stream, to, content, length, segments, template, pin, tag, now, due, expires, trace,
+    alias, sign,
   }
   if due > 0 then
+    record = whole(cmsgpack.pack(record))
     record[TRAIL] = {{now, status, '', '', due}}
   end
   local kept = expires - now + retention
@@ -61,14 +61,14 @@ local function first_with(key, id, digest)
   return first ~= id and (said == digest and '=' or '!') .. first or nil
 end
 
-for place, message in ipairs(messages) do
-  local id, key, digest = message[1], message[2], message[3]
+for at = 1, #messages, 16 do
+  local id, key, digest = messages[at], messages[at + 1], messages[at + 2]
   local first = first_with(key, id, digest)
   if first then
-    answers[#answers + 1] = place
+    answers[#answers + 1] = (at + 15) / 16
     answers[#answers + 1] = first
   else
-    store(message)
+    store(id, unpack(messages, at + 3, at + 15))
     if key ~= '' then
       redis.call('SET', ONCE .. key, id .. ' ' .. digest, 'PX', memory)
     end

@@ -2,7 +2,7 @@
 -- its limits or from none, and write the attempt with its deadline. Only then may a byte leave.
 -- A message that does not fit is put aside until the moment it will; when no account of the
 -- stream has a free slot, the rest stays in the list and the answer says when to come back.
--- uses: record text wait ring release window cap optout share account ticket
+-- uses: record text wait ring release window cap optout share bound account ticket
 -- ARGV[1] the envelope's template
 -- ARGV[2] stream
 -- ARGV[3] how many at the most
@@ -15,8 +15,8 @@
 --         that this stream may not use, burst = ms, concurrency or 0, life = ms until the attempt counts as lost}
 -- ARGV[5] "pump turn answered", the ticket, or ''
 -- returns {ms until the next slot or 0, ids left in the list, {digest = text} as MessagePack of
---         those that records name, then id and record of each message looked at}; those whose
---         status is submitting are the caller's to submit
+--         those that records name, the bounds of calls (see _bound.lua), then id and record of
+--         each message looked at}; those whose status is submitting are the caller's to submit
 
 local envelope, stream, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local plan = cmsgpack.unpack(ARGV[4])
@@ -24,10 +24,9 @@ local accounts, evade = plan.accounts, plan.evade
 local pump, turn, answered = string.match(ARGV[5], '^(%S+) (%d+) (%d+)$')
 local now = clock()
 local ready = READY .. stream
-local answer, opened, seen, pause = {0, 0, ''}, {}, 0, nil
+local answer, opened, seen, pause = {0, 0, '', ''}, {}, 0, nil
 
 local function open(id, record, account, key, memory, caps)
-  count_rate(account, now)
   take_caps(record, caps, now)
   record[SLOT] = 0
   if #account.windows > 0 then
@@ -37,7 +36,7 @@ local function open(id, record, account, key, memory, caps)
   record[ACCOUNT], record[VENDOR_MESSAGE_ID] = account.name, ''
   record[ATTEMPT], record[ATTEMPTS] = record[ATTEMPT] + 1, record[ATTEMPTS] + 1
   record[DEADLINE] = now + account.life
-  redis.call('ZADD', OPEN .. account.name, record[DEADLINE], id)
+  count_attempt(account, id, record[DEADLINE], now)
   opened[#opened + 1] = id
   opened[#opened + 1] = record[ATTEMPT]
   said(record)
@@ -104,7 +103,7 @@ end
 if pump then
   turn, answered = tonumber(turn), tonumber(answered)
   if overtaken(pump, turn, answered, accounts, now) then
-    return {0, redis.call('LLEN', ready), ''}
+    return {0, redis.call('LLEN', ready), '', ''}
   end
 end
 if plan.shards then
@@ -118,7 +117,9 @@ for other in pairs(woken) do
   end
 end
 
-for _, id in ipairs(most > 0 and redis.call('LRANGE', ready, 0, most - 1) or {}) do
+local ids = most > 0 and redis.call('LRANGE', ready, 0, most - 1) or {}
+for at, id in ipairs(ids) do
+  fetch(ids, at)
   local record = load(id)
   if record and record[STATUS] == 'accepted' then
     if not decide(id, record) then
@@ -130,7 +131,7 @@ for _, id in ipairs(most > 0 and redis.call('LRANGE', ready, 0, most - 1) or {})
   seen = seen + 1
 end
 redis.call('LTRIM', ready, seen, -1)
-keep_rates(accounts, stream, now)
+keep_accounts(accounts, stream, now)
 if pump then
   note_claim(pump, turn, opened)
 end
@@ -151,5 +152,5 @@ else
   end
 end
 answer[1], answer[2] = pause and math.max(1, pause - now) or 0, left
-answer[3] = next(texts) and cmsgpack.pack(texts) or ''
+answer[3], answer[4] = next(texts) and cmsgpack.pack(texts) or '', bounds(accounts, now)
 return answer

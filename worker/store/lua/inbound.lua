@@ -1,6 +1,6 @@
 -- Take in inbound messages: opt-outs first of all, then the inbox. The same one twice (a page that
 -- was parsed again) is taken once.
--- uses: record event optout
+-- uses: record event index optout
 -- ARGV[1] ms that an inbound message is remembered, so that it is taken once
 -- ARGV[2] how many the inbox keeps, about
 -- ARGV[3..] seven a message: account, what it is known by there, sender (eleven digits), its alias,
@@ -20,7 +20,7 @@ local function scope_of(account, mark, alias, reach, accounts_own)
   if before and before ~= '1' then
     return before
   end
-  local last = redis.call('GET', LAST .. account .. ':' .. alias)
+  local last = last_to(account, alias)
   local record = last and load(last)
   if not record then
     return 'all'
@@ -57,7 +57,7 @@ for at = 3, #ARGV, 7 do
   local known_by = scopes[at] ~= '' and scopes[at] or '1'
   local new = redis.call('SET', HEARD .. account .. ':' .. mark, known_by, 'NX', 'PX', ARGV[1])
   if new then
-    local last = redis.call('GET', LAST .. account .. ':' .. alias) or ''
+    local last = last_to(account, alias) or ''
     local letter = string.gsub(ARGV[at + 6], '"message_id":""', '"message_id":"' .. last .. '"', 1)
     local place = redis.call('XADD', INBOUND, 'MAXLEN', '~', ARGV[2], '*', 'letter', letter)
     tell_of(account, sender, last, place, cjson.decode(letter), scopes[at])

@@ -18,12 +18,11 @@ if not record or said(record) == '' or redis.call('ZREM', DEAD, dead) == 0 then
 end
 note(record[TRAIL], {now, 'replayed', '', 'as ' .. id})
 local validity = tonumber(ARGV[4])
-local fresh = {
+local fresh = whole(cmsgpack.pack({
   'accepted', record[STREAM], record[TO], record[CONTENT], record[LENGTH], record[SEGMENTS],
-  record[TEMPLATE], record[PIN], record[TAG], now, 0, now + validity, now,
-  0, 0, 0, '', 0, '', '', '', 0, {}, {{now, 'accepted', '', 'replay of ' .. dead}}, 0,
-  '', alias(record), record[SIGN] or '',
-}
+  record[TEMPLATE], record[PIN], record[TAG], now, 0, now + validity, '', alias(record), record[SIGN],
+}))
+fresh[TRAIL] = {{now, 'accepted', '', 'replay of ' .. dead}}
 local kept = validity + tonumber(ARGV[5])
 redis.call('SET', MESSAGE .. id, cmsgpack.pack(fresh), 'PX', kept)
 if said(record) ~= record[CONTENT] then

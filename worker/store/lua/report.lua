@@ -1,6 +1,6 @@
 -- Take in delivery reports: each moves its message on, forward only; one whose message is not
 -- known (yet) is kept, for the answer to its submit may still be on its way.
--- uses: record event window prompt report
+-- uses: record event window prompt index report
 -- ARGV[1] ms that an unmatched report is kept; 0: it is of no use here, its number lives elsewhere
 -- ARGV[2] ms within which a report is prompt; 0: nobody counts
 -- ARGV[3..] ten a report: account, vendor's id, number (eleven digits, or '' where the vendor's
@@ -16,7 +16,7 @@ soon = ARGV[2] ~= '0' and tonumber(ARGV[2])
 
 -- The message that a vendor's id stands for, if that is known, and its record, if it is there.
 local function find(account, vendor_id, number, alias)
-  local id = number ~= '' and redis.call('GET', VENDOR_ID .. account .. ':' .. vendor_id .. ':' .. alias)
+  local id = number ~= '' and indexed(account, vendor_id, alias) or nil
   local record = load(id or vendor_id)
   if record and record[ACCOUNT] ~= account and not is_lost(record, account) then
     record = nil

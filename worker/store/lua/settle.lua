@@ -1,15 +1,15 @@
 -- Settle attempts: write what became of them. Forward only, and only by the attempt that is the
 -- record's last one, so that a late, doubled or lost answer leaves one truth.
--- uses: record event window breaker prompt report
+-- uses: record event window breaker prompt index report
 -- ARGV[1] ms that a vendor's id is remembered for its reports
--- ARGV[2] {attempts, windows, {account = true} of those whose reports are counted} as MessagePack,
---         each attempt: id, attempt's number, status, vendor's id, code, reason, which of the windows
---         or 0, whether the number is barred there, whether nothing comes after a submit
+-- ARGV[2] {ids, attempts, windows, {account = true} of those whose reports are counted} as
+--         MessagePack; eight an attempt: its number, status, vendor's id, code, reason, which of the
+--         windows or 0, whether the number is barred there, whether nothing comes after a submit
 -- returns one number an attempt: 1 written, 0 nothing changed
 
 local memory, now = ARGV[1], clock()
-local attempts, windows, counted = unpack(cmsgpack.unpack(ARGV[2]))
-local answers, taken, fresh = {}, {}, {}
+local ids, attempts, windows, counted = unpack(cmsgpack.unpack(ARGV[2]))
+local answers, taken, fresh, closed, named = {}, {}, {}, {}, {}
 soon = next(counted) and 0 -- what is taken now and reported already
 
 -- The vendor counts from the moment it took the message, which is not later than now: by moving
@@ -41,9 +41,12 @@ local function settle(id, attempt, status, vendor_id, code, reason, which, barre
   elseif moved and status == 'submitted' then
     fresh[record[ACCOUNT]] = (fresh[record[ACCOUNT]] or 0) + 1
   end
-  close(id, record)
+  closed[record[ACCOUNT]] = closed[record[ACCOUNT]] or {}
+  table.insert(closed[record[ACCOUNT]], id)
+  record[DEADLINE] = 0
   if vendor_id ~= '' then
     index(id, record, vendor_id, memory)
+    named[#named + 1] = {id, vendor_id, early_key(record[ACCOUNT], alias(record))}
   end
   if which > 0 and record[SLOT] > 0 then
     if status == 'submitted' then
@@ -62,15 +65,18 @@ local function settle(id, attempt, status, vendor_id, code, reason, which, barre
     outlive(id, record, now)
   end
   save(id, record)
-  if vendor_id ~= '' then
-    adopt_early(id, record, vendor_id, now)
-  end
   return 1
 end
 
-for _, attempt in ipairs(attempts) do
-  answers[#answers + 1] = settle(unpack(attempt))
+redis.call('DEL', MESSAGE) -- a full Redis lets a script go on that began with what takes no room
+for at, id in ipairs(ids) do
+  fetch(ids, at)
+  answers[at] = settle(id, unpack(attempts, at * 8 - 7, at * 8))
 end
+for account, over in pairs(closed) do
+  redis.call('ZREM', OPEN .. account, unpack(over))
+end
+adopt_early(named, now)
 for account, began in pairs(taken) do
   mend(account, began)
 end

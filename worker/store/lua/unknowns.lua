@@ -1,6 +1,6 @@
 -- Take unknown messages whose time to be looked at has come, under a lease: should the caller
 -- die, they come again. One that a kept report tells of is settled by that.
--- uses: record prompt report
+-- uses: record prompt index report
 -- ARGV[1] how many at the most
 -- ARGV[2] ms of the lease
 -- ARGV[3] ms within which a report is prompt; 0: nobody counts

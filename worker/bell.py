@@ -1,0 +1,37 @@
+"""The bell: one-time codes are served the moment they come.
+
+A ring comes through Celery's threads, and each of them waits for its turn at the interpreter, the
+longer the busier the process is. The bell wakes the event loop itself; where it fails, there is
+still the ring.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from worker.contract import keys
+from worker.contract.errors import StoreError
+from worker.contract.status import Stream
+from worker.store.client import AsyncStore
+
+log = structlog.get_logger("xinshi.bell")
+
+_RECONNECT = 0.5  # seconds between two tries to reach Redis
+
+
+async def listen(store: AsyncStore, serve: Callable[[Stream], Awaitable[int]]) -> None:
+    """Serve codes whenever the bell says so, until cancelled; ``serve`` as Pump.run does it."""
+    away = False
+    while True:
+        try:
+            heard = await store.command("BLPOP", keys.BELL, store.timeout / 2)
+        except StoreError as error:
+            if not away:
+                log.warning("store.lost", act="listen", error=str(error))
+            away = True
+            await asyncio.sleep(_RECONNECT)
+            continue
+        away = False
+        if heard:
+            await asyncio.shield(serve(Stream.OTP))  # what was claimed is submitted
