@@ -5,63 +5,59 @@ between what is compared, because machines are noisy: quote ratios, not rates. W
 is checked too: where a message did not reach its vendor exactly once, there is no figure.
 """
 
-import sys
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
-from producers.bench import chart, machine
-from producers.bench.figures import Measured
+from producers.bench import machine, picture, rounds
 from producers.bench.options import Options
-from producers.bench.report import Result, print_facts, print_result, put_json
+from producers.bench.report import print_facts, print_result, put_json
+from producers.bench.result import Result
 from producers.bench.rig import BenchError
-from producers.bench.scenarios import SCENARIOS
 
 
-def run(options: Options, *, as_json: bool, picture: Path | None = None) -> int:
+def run(options: Options, *, as_json: bool, chart: Path | None = None) -> int:
     """Measure, print, and draw where asked to; returns the exit code.
 
-    Raises BenchError in the end where something was not delivered exactly once: that has no
-    figure, all the rest has.
+    Raises BenchError in the end where something was not delivered exactly once, or not in time:
+    that has no figure, all the rest has.
     """
+    if chart is not None:
+        picture.check(chart)  # before the minutes, not after
     facts = machine.facts()
     if not as_json:
         print_facts(facts)
     results: list[Result] = []
     wrong: list[str] = []
-    for name in options.scenarios:
-        results.append(found := _measure(name, options, wrong))
-        if not as_json:
-            print_result(found)
+    with _ended_by_sigterm():
+        for name in options.scenarios:
+            results.append(found := rounds.measure(name, options, wrong))
+            if not as_json:
+                print_result(found)
     if as_json:
         put_json(facts, results)
-    if picture is not None:
-        picture.write_text(chart.draw(facts, results), encoding="utf-8")
+    if chart is not None:
+        picture.write(chart, facts, results)
     if wrong:
         raise BenchError("; ".join(wrong))
     return 0
 
 
-def _measure(name: str, options: Options, wrong: list[str]) -> Result:
-    """Measure one scenario; what was not delivered exactly once is told in ``wrong``."""
-    scenario = SCENARIOS[name]
-    subjects = list(scenario.subjects(options))
-    total = 1 if scenario.once else options.rounds
-    rounds: list[dict[str, Measured]] = []
-    for place in range(total):
-        found: dict[str, Measured] = {}
-        for subject in subjects if place % 2 == 0 else reversed(subjects):
-            _say(f"{name}: round {place + 1} of {total}, {subject.name}")
-            try:
-                found[subject.name] = subject.measure()
-            except BenchError as error:
-                found[subject.name] = Measured({})
-                wrong.append(f"{name}, {subject.name}: {error}")
-        rounds.append({subject.name: found[subject.name] for subject in subjects})
-    _say("")
-    return Result(name, scenario, options, rounds)
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: end every process that was started, and then this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
+    def end(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
 
-def _say(text: str) -> None:
-    """Show on a terminal what is measured now; elsewhere nothing."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[2K{text}")
-        sys.stderr.flush()
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

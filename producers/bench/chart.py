@@ -5,17 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from producers.bench.figures import UNITS, Summary
-from producers.bench.report import Result
+from producers.bench.result import Result
 
 _WIDTH, _LEFT, _RIGHT = 760, 230, 120  # px: all of it, the names', the values'
 _BAR, _GAP, _LINE, _HEAD = 20, 10, 16, 20
+_EDGE = 16  # px around all of it
 _LONGEST = 112  # characters of a small line
+# A ground of its own: a page may be dark where its reader's system is light, or the reverse.
 _STYLE = """
+  .ground { fill: #ffffff }
   text { font: 13px system-ui, sans-serif; fill: #1f2937 }
   .title { font-weight: 600; font-size: 15px }
   .faint { fill: #6b7280; font-size: 12px }
   .ours { fill: #2563eb } .its { fill: #94a3b8 } .spread { stroke: #1f2937; stroke-width: 1.5 }
   @media (prefers-color-scheme: dark) {
+    .ground { fill: #0d1117 }
     text { fill: #e5e7eb } .faint { fill: #9ca3af }
     .ours { fill: #60a5fa } .its { fill: #64748b } .spread { stroke: #e5e7eb }
   }
@@ -32,8 +36,12 @@ def draw(facts: Mapping[str, object], results: Sequence[Result]) -> str:
     foot = _small(told, top)
     parts += foot
     height = top + _LINE * (len(foot) + 1)
-    size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-    first = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img"><style>{_STYLE}</style>'
+    wide, high = _WIDTH + 2 * _EDGE, height + _EDGE
+    size = f'viewBox="{-_EDGE} 0 {wide} {high}" width="{wide}" height="{high}"'
+    first = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img"><style>{_STYLE}</style>\n'
+        f'<rect class="ground" x="{-_EDGE}" y="0" width="{wide}" height="{high}" rx="8"/>'
+    )
     return "\n".join([first, *parts, "</svg>\n"])
 
 
@@ -42,7 +50,7 @@ def _block(result: Result, top: int) -> tuple[list[str], int]:
     unit = UNITS[result.scenario.lead]
     better = "less" if unit.less else "more"
     heading = f"{result.name}: {unit.heading}, {better} is better"
-    small = _small(result.title(), top + _HEAD)
+    small = _small(result.conditions(), top + _HEAD)
     lines = [_text(0, top + _HEAD, heading, "title"), *small]
     bars = {
         subject: found

@@ -4,22 +4,19 @@ The job: decode it, deduplicate and take a rate token in one EVALSHA, one POST, 
 The scripts in ``rivals/`` are what their authors' documents recommend and know nothing of us.
 """
 
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from producers.bench import envs
+from producers.bench import envs, progress
 from producers.bench.figures import Measured, Subject
 from producers.bench.options import Options
+from producers.bench.pace import Paced
 from producers.bench.rig import Rig
-from producers.processes import ProcessError
 
 _SCRIPTS = Path(__file__).parent / "rivals"
-_PATIENCE = 300.0  # seconds that an enqueue may take
-_LEAST = 200  # messages, however slow the rival is
 _HTTP = ("aiohttp==3.14.5",)
 _BARE = (*_HTTP, "redis==8.1.0")
 _CELERY = ("celery[redis]==5.7.0", "requests==2.34.2")
@@ -33,65 +30,65 @@ class Rival:
     script: str
     requirements: tuple[str, ...]
     more: tuple[str, ...] = ()  #: arguments of its own
-    part: float = 1.0  #: of the messages: a slow one is as steady with fewer
+    at_once: int | None = None  #: calls that it keeps open; None: as many as we do
+    forks: int = 1  #: processes of one worker
     queued: bool = True  #: it has a queue that is filled before
 
 
 RIVALS: Mapping[str, Rival] = {
     "bare": Rival("bare.py", _BARE, ("plain",), queued=False),
     "tuned": Rival("bare.py", _BARE, ("tuned",), queued=False),
-    "celery-prefork": Rival("with_celery.py", _CELERY, ("prefork", "16"), part=0.12),
-    "celery-threads": Rival("with_celery.py", _CELERY, ("threads", "64"), part=0.2),
-    "taskiq": Rival("with_taskiq.py", _TASKIQ, ("1",), part=0.5),
+    "celery-prefork": Rival("with_celery.py", _CELERY, ("prefork", "16"), at_once=16, forks=16),
+    "celery-threads": Rival("with_celery.py", _CELERY, ("threads", "64"), at_once=64),
+    "taskiq": Rival("with_taskiq.py", _TASKIQ, ("1",)),
     "taskiq-100": Rival("with_taskiq.py", _TASKIQ, ("100",)),
-    "saq": Rival("with_saq.py", (*_HTTP, "saq[redis,hiredis]==0.26.4"), part=0.5),
-    "arq": Rival("with_arq.py", (*_HTTP, "arq==0.28.0"), part=0.4),
+    "saq": Rival("with_saq.py", (*_HTTP, "saq[redis,hiredis]==0.26.4")),
+    "arq": Rival("with_arq.py", (*_HTTP, "arq==0.28.0")),
 }
 
 
-def subjects(options: Options, messages: int) -> Sequence[Subject]:
+def subjects(options: Options) -> Sequence[Subject]:
     """Return those that are asked for; else the bare loop, with the packages that we have."""
     if not options.rivals:
-        bare = partial(_measure, options, RIVALS["bare"], sys.executable, messages)
-        return [Subject("bare", bare)]
+        return [_subject(options, "bare", sys.executable)]
     return [
-        Subject(name, partial(_measure, options, rival, _python(name, options), messages))
-        for name, rival in RIVALS.items()
-        if name in options.rivals
+        _subject(options, name, _python(name, options)) for name in RIVALS if name in options.rivals
     ]
+
+
+def _subject(options: Options, name: str, python: str) -> Subject:
+    at_once = (RIVALS[name].at_once or options.in_flight) * options.processes
+    return Subject(name, Paced(options, partial(_measure, options, name, python), at_once))
 
 
 def _python(name: str, options: Options) -> str:
     rival = RIVALS[name]
-    return envs.python(rival.script.removesuffix(".py"), rival.requirements, options.envs)
+    return envs.python(
+        rival.script.removesuffix(".py"),
+        rival.requirements,
+        options.envs,
+        partial(progress.say, options),
+    )
 
 
-def _measure(options: Options, rival: Rival, python: str, messages: int) -> Measured:
-    count = max(min(_LEAST, messages), int(messages * rival.part))
-    with Rig(options) as rig:
+def _measure(options: Options, name: str, python: str, messages: int, seconds: float) -> Measured:
+    rival = RIVALS[name]
+    with Rig(options, seconds) as rig:
         vendor = rig.vendor()
         command = (python, str(_SCRIPTS / rival.script))
         if rival.queued:
-            _enqueue((*command, "enqueue", rig.url, str(count), *rival.more))
+            enqueue = ("enqueue", rig.url, str(messages), *rival.more)
+            rig.run(f"the enqueue of {name}", *command, *enqueue)
         for place in range(options.processes):
-            first, last = (count * each // options.processes for each in (place, place + 1))
+            first, last = (messages * at // options.processes for at in (place, place + 1))
             work = ("work", rig.url, vendor.url, str(options.in_flight), str(first), str(last))
-            process = rig.processes.launch(f"rival-{place}", *command, *work, *rival.more)
-            rig.watch.follow(process.pid)
-        rig.until("messages at the vendor", vendor.taken, count)
-        rig.until("results that are written", lambda: _results(rig), count)
-        rig.once(vendor, count)
-        kept = (rig.memory() - rig.begun) / count
-        return Measured({**rig.steady(vendor, count), "redis_kept": kept})
-
-
-def _enqueue(command: Sequence[str]) -> None:
-    done = subprocess.run(  # noqa: S603 - our own arguments
-        command, capture_output=True, text=True, check=False, timeout=_PATIENCE
-    )
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no word why"]
-        raise ProcessError(f"{Path(command[1]).name} cannot enqueue: {said[-1]}")
+            rig.work(f"{name}-{place}", *command, *work, *rival.more)
+        rig.until("messages at the vendor", vendor.taken, messages)
+        rig.until("results that are written", lambda: _results(rig), messages)
+        rig.once(vendor, messages)
+        kept = (rig.memory() - rig.begun) / messages
+        figures = {**rig.steady(vendor, messages), "messages": messages, "redis_kept": kept}
+        return Measured(figures, load=rig.load(vendor, options.processes * rival.forks))
 
 
 def _results(rig: Rig) -> int:

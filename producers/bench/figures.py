@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from producers.bench.load import Load
+
 
 class Unit(NamedTuple):
     """How a figure is shown."""
@@ -16,6 +18,7 @@ class Unit(NamedTuple):
 
 
 UNITS: Mapping[str, Unit] = {
+    "messages": Unit("messages", 0),
     "rate": Unit("msg/s", 0),
     "cpu_ms": Unit("CPU ms/msg", 3, less=True),
     "p50_ms": Unit("p50 ms", 2, less=True),
@@ -30,7 +33,17 @@ UNITS: Mapping[str, Unit] = {
     "first_ms": Unit("first ms", 1, less=True),
     "second_ms": Unit("second ms", 1, less=True),
     "rss_begin_mb": Unit("RSS MB, begin", 1, less=True),
+    "rss_middle_mb": Unit("RSS MB, middle", 1, less=True),
     "rss_end_mb": Unit("RSS MB, end", 1, less=True),
+    "rss_slope": Unit("RSS MB/h", 1, less=True),
+    "fds_begin": Unit("descriptors, begin", 0, less=True),
+    "fds_end": Unit("descriptors, end", 0, less=True),
+    "redis_begin_mb": Unit("Redis MB, begin", 1, less=True),
+    "redis_end_mb": Unit("Redis MB, end", 1, less=True),
+    "redis_after_mb": Unit("Redis MB, records gone", 1, less=True),
+    "keys_begin": Unit("keys, begin", 0, less=True),
+    "keys_end": Unit("keys, end", 0, less=True),
+    "keys_after": Unit("keys, records gone", 0, less=True),
     "rate_ratio": Unit("rate: ours / its", 2),
     "cpu_ratio": Unit("CPU: its / ours", 2),
 }
@@ -42,6 +55,7 @@ class Measured:
 
     figures: Mapping[str, float]
     series: Sequence[Mapping[str, float]] = field(default=())  #: what is followed over time
+    load: Load | None = None  #: what used the machine meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +92,11 @@ def latencies(seconds: Sequence[float]) -> dict[str, float]:
         "p50_ms": percentile(seconds, 0.5) * 1000,
         "p99_ms": percentile(seconds, 0.99) * 1000,
     }
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return by how much the second value grows with the first: least squares, NaN of one place."""
+    if len({place for place, _ in points}) < 2:  # noqa: PLR2004 - a line has two ends
+        return math.nan
+    places, values = zip(*points, strict=True)
+    return statistics.linear_regression(places, values).slope

@@ -5,13 +5,14 @@ import platform
 import subprocess
 from importlib.metadata import version
 
+from producers.bench import proc
 from worker.store.embedded import binary
 
 
 def facts() -> dict[str, object]:
     """Return what stands on top of every run."""
     return {
-        "cores": _cores(),
+        "cores": proc.cores(),
         "processor": _processor(),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -20,12 +21,6 @@ def facts() -> dict[str, object]:
         "celery": version("celery"),
         "load": round(os.getloadavg()[0], 2),
     }
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -47,6 +47,10 @@ class Options:
         """Return how many messages a scenario uses that usually takes so many."""
         return self.messages or (min(usual, _QUICK) if self.quick else usual)
 
+    def fixed(self) -> int | None:
+        """Return how many messages were asked for; None: as many as some seconds take."""
+        return self.messages or (_QUICK if self.quick else None)
+
     def endpoint(self) -> tuple[str, ...]:
         """Return latency and tail as the endpoint takes them."""
         tail = (str(self.tail.every), str(self.tail.seconds * 1000)) if self.tail else ()

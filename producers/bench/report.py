@@ -1,73 +1,17 @@
 """How a run is told: tables for people, JSON for programs."""
 
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
-from producers.bench.figures import UNITS, Measured, Summary, Unit, summary
-from producers.bench.options import Options
-from producers.bench.scenario import Scenario
+from producers.bench.figures import UNITS, Summary, Unit
+from producers.bench.result import Result
 
 _WIDE = 160  # columns, where no terminal says how many
-_OURS = "xinshi"  # what others are compared with, where it is among the subjects
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """All rounds of one scenario; each has every subject."""
-
-    name: str
-    scenario: Scenario
-    options: Options
-    rounds: Sequence[Mapping[str, Measured]]
-
-    def subjects(self) -> list[str]:
-        return list(self.rounds[0])
-
-    def figures(self, subject: str) -> dict[str, Summary]:
-        """Return median and spread of each figure, ratios to ours among them."""
-        told = [_compared(each, subject) for each in self.rounds]
-        found = {name: summary([each.get(name, math.nan) for each in told]) for name in UNITS}
-        return {name: each for name, each in found.items() if each is not None}
-
-    def title(self) -> str:
-        """Return what was measured, in one line."""
-        options = self.options
-        parts = [f"{self.name}: {self.scenario.about}"]
-        if self.scenario.messages:
-            parts.append(f"{options.count(self.scenario.messages):,} messages")
-        if self.scenario.submits:
-            parts.append(f"a vendor that takes {options.latency:g} ms")
-            parts.append(f"{options.in_flight} in flight")
-            if options.tail:
-                parts.append(f"1 answer of {options.tail.every} takes {options.tail.seconds:g} s")
-        if options.processes > 1:
-            parts.append(f"{options.processes} processes")
-        return f"{'; '.join(parts)}; rounds: {len(self.rounds)}"
-
-
-def _compared(found: Mapping[str, Measured], subject: str) -> Mapping[str, float]:
-    """Return the figures of a subject in one round; beside ours, with ratios to it."""
-    its = found[subject].figures
-    if _OURS not in found or subject == _OURS:
-        return its
-    ours = found[_OURS].figures
-    if not its or not ours:  # that was not delivered exactly once
-        return its
-    return {
-        **its,
-        "rate_ratio": _ratio(ours["rate"], its["rate"]),
-        "cpu_ratio": _ratio(its["cpu_ms"], ours["cpu_ms"]),
-    }
-
-
-def _ratio(one: float, other: float) -> float:
-    return one / other if other else math.nan
+_ACROSS = 10  # figures that stand side by side; more of one subject stand below each other
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
@@ -78,20 +22,38 @@ def print_facts(facts: Mapping[str, object]) -> None:
 
 def print_result(result: Result) -> None:
     """Print one scenario as a table: medians, and below each from the least to the most."""
-    figures = {subject: result.figures(subject) for subject in result.subjects()}
-    shown = [name for name in UNITS if any(name in each for each in figures.values())]
-    table = Table(show_lines=len(result.rounds) > 1)
-    table.add_column("", no_wrap=True)
-    for name in shown:
-        table.add_column(UNITS[name].heading, justify="right")
-    for subject, found in figures.items():
-        table.add_row(subject, *(_cell(found.get(name), UNITS[name]) for name in shown))
     console = _console()
     console.print(f"\n{result.title()}", highlight=False, soft_wrap=True)
-    console.print(table)
+    console.print(_table(result))
+    for subject in result.subjects():
+        if load := result.load(subject):
+            console.print(f"{subject}: {load.line()}", highlight=False, soft_wrap=True)
     for subject in result.subjects():
         if series := result.rounds[-1][subject].series:
             console.print(_over_time(subject, series))
+
+
+def _table(result: Result) -> Table:
+    figures = {subject: result.figures(subject) for subject in result.subjects()}
+    shown = [name for name in UNITS if any(name in each for each in figures.values())]
+    cells = {
+        subject: [_cell(found.get(name), UNITS[name]) for name in shown]
+        for subject, found in figures.items()
+    }
+    table = Table(show_lines=len(result.rounds) > 1)
+    table.add_column("", no_wrap=True)
+    headings = [UNITS[name].heading for name in shown]
+    if len(cells) == 1 and len(shown) > _ACROSS:
+        for subject, column in cells.items():
+            table.add_column(subject, justify="right")
+            for row in zip(headings, column, strict=True):
+                table.add_row(*row)
+        return table
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for subject, told in cells.items():
+        table.add_row(subject, *told)
+    return table
 
 
 def _console() -> Console:
@@ -126,7 +88,7 @@ def _as_dict(result: Result) -> dict[str, object]:
     options = result.options
     return {
         "scenario": result.name,
-        "messages": options.count(result.scenario.messages) or None,
+        "messages": _messages(result),
         "rounds": len(result.rounds),
         "latency_ms": options.latency,
         "tail": {"every": options.tail.every, "seconds": options.tail.seconds}
@@ -134,11 +96,21 @@ def _as_dict(result: Result) -> dict[str, object]:
         else None,
         "in_flight": options.in_flight,
         "processes": options.processes,
-        "subjects": {
-            subject: {
-                **{name: each._asdict() for name, each in result.figures(subject).items()},
-                "series": list(result.rounds[-1][subject].series),
-            }
-            for subject in result.subjects()
-        },
+        "subjects": {subject: _told(result, subject) for subject in result.subjects()},
+    }
+
+
+def _messages(result: Result) -> int | None:
+    """Return the messages of a subject in a round; None where each has its own number."""
+    if result.scenario.paced:
+        return result.options.fixed()
+    return result.options.count(result.scenario.messages) if result.scenario.messages else None
+
+
+def _told(result: Result, subject: str) -> dict[str, object]:
+    load = result.load(subject)
+    return {
+        **{name: each._asdict() for name, each in result.figures(subject).items()},
+        "load": load.as_dict() if load else None,
+        "series": list(result.rounds[-1][subject].series),
     }

@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
+from producers.bench import config, records
+from producers.bench.load import Load
 from producers.bench.options import Options
 from producers.bench.vendor import VendorEnd
 from producers.bench.watch import Watch
@@ -21,20 +23,14 @@ from worker.contract.errors import XinshiError
 from worker.contract.jobs import TICKS, queue
 from worker.contract.message import Message
 from worker.contract.status import Status, Stream
-from worker.store import acts
 from worker.store.client import Store
 from worker.store.embedded import Server, free_port
 
+_LONGEST = 86_400.0  # seconds of a set-up that was given no end
 _PATIENCE = 120.0  # seconds without any progress, after which something is wrong
 _LOOK = 0.05  # seconds between two looks: each costs the endpoint, or the server, a little
+_SAID = 500  # characters of what a worker said last
 _CHUNK = 5000  # messages, or records, at once
-_RESERVE = 32  # in_flight's part for otp, as the settings have it
-_ACCOUNTS = {
-    "zhenzi": 'app_id = "bench"\napp_secret = "bench"',
-    "tencent": 'secret_id = "bench"\nsecret_key = "bench"\naccount = "bench"\npassword = "bench"',
-    "chuangrui": 'name = "bench"\npwd = "bench"\ncallback_name = "bench"',
-}
-_PATHS = {"chuangrui": "/chuangrui"}
 
 
 class BenchError(XinshiError):
@@ -44,8 +40,10 @@ class BenchError(XinshiError):
 class Rig:
     """One set-up; see above."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, seconds: float | None = None) -> None:
+        """Set one up that has so many seconds for all it does; None: as long as it gets on."""
         self._options = options
+        self._end = time.monotonic() + (_LONGEST if seconds is None else seconds)
         self._open = contextlib.ExitStack()
         self._workers: list[str] = []
 
@@ -55,7 +53,8 @@ class Rig:
                 opening.enter_context(tempfile.TemporaryDirectory(prefix="xinshi-bench-"))
             )
             self.url = opening.enter_context(Server()).url
-            self.processes = opening.enter_context(Processes(self.folder))
+            self.processes = opening.enter_context(Processes(self.folder, groups=True))
+            opening.callback(self.processes.kill)  # what was measured is over, and checked
             self.store = opening.enter_context(contextlib.closing(Store(self.url, timeout=30.0)))
             self.watch = opening.enter_context(Watch(self.store.redis))
             self.begun = self.memory()
@@ -72,27 +71,16 @@ class Rig:
     def vendor(self, name: str = "vendor") -> VendorEnd:
         """Start an endpoint that answers as the options have it."""
         port = free_port()
-        self.processes.start(name, "producers.bench.endpoint", str(port), *self._options.endpoint())
+        command = ("producers.bench.endpoint", str(port), *self._options.endpoint())
+        self.watch.follow_vendor(self.processes.start(name, *command).pid)
         end = VendorEnd(port)
         self._wait(f"the endpoint {name}", end.answers)
         return end
 
     def configure(self, *accounts: tuple[str, str, VendorEnd], more: str = "") -> None:
         """Write the settings: accounts as (name, adapter, endpoint), the first one for notices."""
-        in_flight = self._options.in_flight
-        reserve = min(_RESERVE, in_flight // 16)
-        parts = [
-            f'redis_url = "{self.url}"\n[defaults]\nsignature = "信使"',
-            f"[worker]\nin_flight = {in_flight}\nreserve = {reserve}\n{more}",
-        ]
-        for name, adapter, end in accounts:
-            parts.append(
-                f'[vendors.{name}]\nadapter = "{adapter}"\n'
-                f'base_url = "{end.url}{_PATHS.get(adapter, "")}"\n{_ACCOUNTS[adapter]}\n'
-            )
-        first, last = accounts[0][0], accounts[-1][0]
-        parts.append(f'[routes]\nnotice = ["{first}"]\notp = ["{last}"]\nmarketing = ["{first}"]\n')
-        self.config.write_text("\n".join(parts), encoding="utf-8")
+        told = config.text(self.url, self._options.in_flight, accounts, more)
+        self.config.write_text(told, encoding="utf-8")
 
     def client(self) -> Client:
         return Client(self.url, self.config)
@@ -117,6 +105,11 @@ class Rig:
         for name in names:
             self._wait(name, partial(_is_ready, self.processes.log(name)))
 
+    def work(self, name: str, *command: str) -> None:
+        """Start somebody else's worker."""
+        self._workers.append(name)
+        self.watch.follow(self.processes.launch(name, *command).pid)
+
     def end_workers(self) -> None:
         """End them politely: they finish what is in flight."""
         while self._workers:
@@ -127,11 +120,20 @@ class Rig:
         env = {"XINSHI_CONFIG": str(self.config), "XINSHI_REDIS_URL": self.url}
         return self.processes.start(name, "celery", "-A", "worker.app", *command, **env).pid
 
+    def run(self, name: str, *command: str) -> None:
+        """Run a command to its end; raise ProcessError if it fails, or time is over before."""
+        self.processes.launch(name, *command)
+        self.processes.finish(name, max(0.0, self._end - time.monotonic()))
+
+    def _left(self) -> float:
+        """Return the seconds that the next step may take."""
+        return max(0.0, min(_PATIENCE, self._end - time.monotonic()))
+
     def _wait(self, what: str, ready: Callable[[], bool]) -> None:
-        self.processes.wait_for(what, ready, patience=_PATIENCE)
+        self.processes.wait_for(what, ready, patience=self._left())
 
     def until(self, what: str, count: Callable[[], float], goal: float) -> None:
-        """Wait until a count reaches its goal; raise BenchError when it stands still."""
+        """Wait until a count reaches its goal; raise BenchError when it stops, or is late."""
         last, since = count(), time.monotonic()
         while last < goal:
             time.sleep(_LOOK)
@@ -140,7 +142,15 @@ class Rig:
             if found != last:
                 last, since = found, time.monotonic()
             elif time.monotonic() - since > _PATIENCE:
-                raise BenchError(f"{what}: {last:.0f} of {goal:.0f}, then nothing more")
+                raise self._stuck(f"{what}: {last:.0f} of {goal:.0f}, then nothing more")
+            if last < goal and time.monotonic() > self._end:
+                raise self._stuck(f"{what}: {last:.0f} of {goal:.0f} when time was over")
+
+    def _stuck(self, what: str) -> BenchError:
+        """Return an error with the last words of the first worker."""
+        for name in self._workers[:1]:
+            return BenchError(f"{what}; {name} said last: {self.processes.said(name)[-_SAID:]}")
+        return BenchError(what)
 
     def delivered(self, end: VendorEnd, ids: Sequence[str]) -> None:
         """Wait until every message is submitted; raise BenchError unless each came once."""
@@ -162,23 +172,10 @@ class Rig:
         left = list(ids)
 
         def count() -> int:
-            left[:] = self.others(left, status)
+            left[:] = records.others(self.store, left, status)
             return len(ids) - len(left)
 
         self.until(f"messages {status}", count, len(ids))
-
-    def others(self, ids: Sequence[str], status: Status) -> list[str]:
-        """Return the ids of those that have another status."""
-        found = []
-        for first in range(0, len(ids), _CHUNK):
-            part = list(ids[first : first + _CHUNK])
-            records = self.store.run(acts.find(part))
-            found += [
-                each
-                for each, record in zip(part, records, strict=True)
-                if record is None or record.status is not status
-            ]
-        return found
 
     def memory(self) -> float:
         """Return the bytes that the server uses."""
@@ -190,6 +187,11 @@ class Rig:
         """Return the figures of the steady part of ``messages``."""
         begin, over, part = end.steady()
         return self.watch.between(begin, over, messages * part)
+
+    def load(self, end: VendorEnd, workers: int) -> Load | None:
+        """Return what used the machine in the steady part; ``workers``: threads they can run."""
+        begin, over, _ = end.steady()
+        return self.watch.load(begin, over, workers)
 
 
 def _is_ready(log: Path) -> bool:

@@ -13,7 +13,9 @@ class Scenario:
 
     about: str
     lead: str  #: the figure that a chart shows
-    messages: int  #: that a subject usually takes; 0: it has no choice
+    messages: int = 0  #: that a subject usually takes; 0: it has no choice, or is paced
     subjects: Callable[[Options], Sequence[Subject]]
     submits: bool = True  #: so that the vendor matters
     once: bool = False  #: one round is all there is
+    seconds: Callable[[Options], float] | None = None  #: that all of it takes, where one knows
+    paced: bool = False  #: each subject takes as many messages as some seconds need

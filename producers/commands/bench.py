@@ -6,7 +6,7 @@ from typing import Any
 
 import rich_click as click
 
-from producers.commands.failure import Failure
+from producers.commands.extras import load
 from producers.commands.output import json_option
 from producers.commands.pages import Command
 
@@ -30,16 +30,25 @@ def _tail(_: click.Context, __: click.Parameter, text: str | None) -> Any:
         raise click.BadParameter(str(error)) from error
 
 
+def _chart(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in (".svg", ".png"):
+        raise click.BadParameter("a chart is a FILE.svg or a FILE.png")
+    return path
+
+
 @click.command(
     cls=Command,
     examples=(
         "xinshi bench submit --compare --chart submit.svg",
         "xinshi bench otp-under-bulk cold --rounds 5 --json",
     ),
-    codes="0 measured; 1 something was not delivered exactly once, or failed; 2 bad usage",
+    codes="0 measured; 1 something was not delivered exactly once, or failed; 2 bad usage; "
+    "130 interrupted",
 )
 @click.argument("scenarios", nargs=-1, type=click.Choice(_SCENARIOS), metavar="[SCENARIO]...")
-@click.option("--messages", type=click.IntRange(min=100), metavar="N", help="Messages a round.")
+@click.option(
+    "--messages", type=click.IntRange(min=100), metavar="N", help="Messages a round, for each."
+)
 @click.option(
     "--rounds", type=click.IntRange(min=1), metavar="N", help="Alternations.  [default: 3]"
 )
@@ -85,8 +94,9 @@ def _tail(_: click.Context, __: click.Parameter, text: str | None) -> Any:
 @click.option(
     "--chart",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_chart,
     metavar="FILE",
-    help="Draw an SVG.",
+    help="Draw FILE.svg, or FILE.png by Chromium.",
 )
 @click.option("--quick", is_flag=True, help="A smoke run: few messages, one round, no news.")
 @json_option
@@ -118,12 +128,9 @@ def bench(
         **{name: value for name, value in given.items() if value is not None},
     }
     module = _load()
-    return int(module.run(module.Options(**options), as_json=as_json, picture=chart))
+    return int(module.run(module.Options(**options), as_json=as_json, chart=chart))
 
 
 def _load() -> Any:
-    try:
-        import_module("aiohttp")  # what a worker needs, and the bare loop
-        return import_module("producers.bench")
-    except ModuleNotFoundError as error:
-        raise Failure(f"the bench needs {error.name}: pip install 'xinshi[all]'") from error
+    load("aiohttp", "the bench", "all")  # what a worker needs, and the bare loop
+    return load("producers.bench", "the bench", "all")

@@ -30,6 +30,7 @@ def test_the_command_knows_every_scenario_and_every_rival() -> None:
         (("--tail", "1% 0s"), "a duration must be longer than nothing"),
         (("--processes", "0"), "'--processes'"),
         (("--in-flight", "0"), "'--in-flight'"),
+        (("--chart", "submit.pdf"), "a chart is a FILE.svg or a FILE.png"),
     ],
 )
 def test_bad_usage_is_one_line(bench: Bench, args: tuple[str, ...], word: str) -> None:
@@ -54,7 +55,7 @@ def test_no_rival_imports_ours() -> None:
 
 
 def test_without_a_rival_ours_is_measured_beside_the_bare_loop() -> None:
-    assert [each.name for each in compare.subjects(Options(), 1000)] == ["bare"]
+    assert [each.name for each in compare.subjects(Options())] == ["bare"]
 
 
 def test_rivals_stand_in_their_order_each_in_its_environment(
@@ -68,7 +69,7 @@ def test_rivals_stand_in_their_order_each_in_its_environment(
 
     monkeypatch.setattr(envs, "python", python)
 
-    found = compare.subjects(Options(rivals=("saq", "taskiq-100", "taskiq"), envs=tmp_path), 1000)
+    found = compare.subjects(Options(rivals=("saq", "taskiq-100", "taskiq"), envs=tmp_path))
 
     assert [each.name for each in found] == ["taskiq", "taskiq-100", "saq"]
     assert made == ["with_taskiq", "with_taskiq", "with_saq"]
@@ -79,12 +80,14 @@ def test_rivals_stand_in_their_order_each_in_its_environment(
 def test_an_environment_is_made_once_and_not_kept_half_made(tmp_path: Path) -> None:
     missing = f"nothing @ {(tmp_path / 'nothing').as_uri()}"
     with pytest.raises(ProcessError, match="the environment of bad cannot be made: "):
-        envs.python("bad", [missing], tmp_path)
+        envs.python("bad", [missing], tmp_path, print)
     assert not list(tmp_path.glob("bad-*/complete"))
 
-    first = envs.python("good", ["pip"], tmp_path)  # which is there already
+    told: list[str] = []
+    first = envs.python("good", ["pip"], tmp_path, told.append)  # which is there already
     made = Path(first).stat().st_ctime_ns
 
-    assert envs.python("good", ["pip"], tmp_path) == first
+    assert envs.python("good", ["pip"], tmp_path, told.append) == first
     assert Path(first).stat().st_ctime_ns == made
-    assert envs.python("good", ["pip>=1"], tmp_path) != first
+    assert [line.partition(",")[0] for line in told] == ["making the environment of good"]
+    assert envs.python("good", ["pip>=1"], tmp_path, told.append) != first

@@ -13,11 +13,13 @@ import pytest
 import redis
 
 from producers.bench import chart
-from producers.bench.figures import Measured, latencies, percentile, summary
+from producers.bench.figures import Measured, latencies, percentile, slope, summary
 from producers.bench.options import Options, Tail
-from producers.bench.report import Result, put_json
+from producers.bench.proc import busy, cores, descriptors, family, spent
+from producers.bench.report import put_json
+from producers.bench.result import Result
 from producers.bench.scenario import Scenario
-from producers.bench.watch import Sample, Watch, at, family, spent
+from producers.bench.watch import Sample, Watch, at
 
 SCENARIO = Scenario(about="what", lead="rate", messages=1000, subjects=lambda _: [])
 
@@ -90,7 +92,10 @@ def test_a_chart_is_one_svg_for_light_and_dark_with_a_bar_a_subject() -> None:
 
     root = ET.fromstring(drawn)
     name = "{http://www.w3.org/2000/svg}"
-    bars = root.findall(f"{name}rect")
+    ground, *bars = root.findall(f"{name}rect")
+    assert ground.get("class") == "ground"
+    box = [float(part) for part in root.get("viewBox", "").split()]
+    assert [float(ground.get(part, "-1")) for part in ("x", "y", "width", "height")] == box
     assert [bar.get("class") for bar in bars] == ["ours", "its"]
     widths = [float(bar.get("width", "0")) for bar in bars]
     assert widths[1] / widths[0] == pytest.approx(1500 / 4000, abs=0.01)
@@ -100,9 +105,12 @@ def test_a_chart_is_one_svg_for_light_and_dark_with_a_bar_a_subject() -> None:
 
 
 def test_a_moment_between_two_samples_lies_between_them() -> None:
-    samples = [Sample(0.0, 1.0, 10.0, 100.0, 5.0), Sample(2.0, 2.0, 20.0, 300.0, 5.0)]
+    samples = [
+        Sample(0.0, 1.0, 10.0, 100.0, 5.0, 1.0, 0.0, 7.0),
+        Sample(2.0, 2.0, 20.0, 300.0, 5.0, 3.0, 0.0, 9.0),
+    ]
 
-    assert at(samples, 1.0) == Sample(1.0, 1.5, 15.0, 200.0, 5.0)
+    assert at(samples, 1.0) == Sample(1.0, 1.5, 15.0, 200.0, 5.0, 2.0, 0.0, 8.0)
     assert at(samples, -9.0) == samples[0]
     assert at(samples, 9.0) == samples[1]
 
@@ -119,6 +127,7 @@ def test_a_family_is_a_process_and_its_children() -> None:
 def test_the_watch_sees_what_a_process_spends(raw: "redis.Redis") -> None:
     with Watch(raw) as watch:
         watch.follow(os.getpid())
+        watch.follow_vendor(os.getpid())
         before = watch.look()
         end = time.process_time() + 0.2
         while time.process_time() < end:
@@ -129,6 +138,10 @@ def test_the_watch_sees_what_a_process_spends(raw: "redis.Redis") -> None:
     assert after.redis_cpu > before.redis_cpu
     assert after.redis_net - before.redis_net > 100
     assert after.rss > 1_000_000
+    assert after.vendor_cpu - before.vendor_cpu >= 0.15
+    assert after.own_cpu - before.own_cpu >= 0.15
+    assert after.busy - before.busy >= 0.15
+    assert watch.descriptors() >= 3
     found = watch.between(before.at, after.at, 100)
     assert found["rate"] == pytest.approx(100 / (after.at - before.at))
     assert math.isnan(watch.between(before.at, before.at, 100)["rate"])
@@ -136,6 +149,24 @@ def test_the_watch_sees_what_a_process_spends(raw: "redis.Redis") -> None:
 
 def test_a_process_that_is_gone_tells_nothing() -> None:
     assert all(math.isnan(value) for value in spent(2**22 + 1))
+    assert math.isnan(descriptors(2**22 + 1))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_the_machine_is_busy_with_what_we_do_and_for_no_longer_than_it_has_cores() -> None:
+    before, used, begun = busy(), time.process_time(), time.monotonic()
+    while time.process_time() < used + 0.3:
+        pass
+
+    worked, took = busy() - before, time.monotonic() - begun
+
+    assert 0.2 <= worked <= took * cores() + 0.1 * cores()
+
+
+def test_a_slope_is_what_grows_in_one_unit() -> None:
+    assert slope([(0.0, 5.0), (1.0, 7.0), (2.0, 9.0)]) == pytest.approx(2.0)
+    assert math.isnan(slope([(1.0, 7.0), (1.0, 9.0)]))
+    assert math.isnan(slope([]))
 
 
 @pytest.mark.parametrize("text", ["1% 2s", "1% of answers take 2 s", " 1.0%  2000ms "])

@@ -24,6 +24,12 @@ Bench = Callable[..., Any]
 pytestmark = pytest.mark.timeout(900)
 system, chaos = pytest.mark.system, pytest.mark.chaos
 ALWAYS = {"submit", "enqueue", "limits", "memory"}  # the others take longer than a commit waits
+FALLS = {"rss_slope"}  # the figures that may be less than nothing
+SHARED = {
+    "submit": {"workers", "Redis", "vendor", "producer and watch", "others"},
+    "bulk": {"workers", "Redis", "vendor", "producer and watch", "others"},
+    "shards": {"drivers", "server 1", "watch", "others"},
+}
 QUICK = Options(messages=200, rounds=1, latency=5.0, in_flight=64, quick=True)
 
 
@@ -54,18 +60,22 @@ def test_a_scenario_delivers_everything_and_tells_sane_figures(name: str, bench:
     (found,) = told["scenarios"]
     assert found["scenario"] == name
     for figures in found["subjects"].values():
-        series = figures.pop("series")
+        series, load = figures.pop("series"), figures.pop("load")
         assert set(figures) <= set(UNITS)
         assert SCENARIOS[name].lead in figures
         assert all(math.isfinite(value) for each in figures.values() for value in each.values())
-        assert all(
-            0 <= each["least"] <= each["median"] <= each["most"] for each in figures.values()
-        )
+        for figure, each in figures.items():
+            assert each["least"] <= each["median"] <= each["most"]
+            assert each["least"] >= 0 or figure in FALLS
         assert (
             figures.get("p50_ms", {"median": 0})["median"]
             <= figures.get("p99_ms", {"median": 0})["median"]
         )
         assert bool(series) is (name == "soak")
+        if name in SHARED and sys.platform == "linux":
+            assert load["percent_of_a_core"].keys() >= SHARED[name]
+            assert load["cores"] == told["machine"]["cores"]
+            assert load["binds"]
 
 
 @system
@@ -87,9 +97,10 @@ def test_a_rival_does_the_whole_job_once_a_message(name: str) -> None:
     if "requests" in str(rival.requirements):
         pytest.importorskip("requests")  # the others' packages are not here
 
-    found = compare._measure(QUICK, rival, sys.executable, 200)
+    found = compare._measure(QUICK, name, sys.executable, 200, 600.0)
 
     assert found.figures["rate"] > 0
+    assert found.figures["messages"] == 200
 
 
 @system
@@ -99,6 +110,8 @@ def test_processes_share_the_work(bench: Bench) -> None:
     assert (ran.code, ran.err) == (0, "")
     (found,) = json.loads(ran.out)["scenarios"]
     assert found["processes"] == 2
+    assert list(found["subjects"]) == ["xinshi", "one process", "bare"]
+    assert found["subjects"]["one process"]["rate_ratio"]["median"] > 0
     assert found["tail"] == {"every": 100, "seconds": 1.0}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from producers.bench import records
 from producers.bench.figures import Measured, Subject
 from producers.bench.options import Options
 from producers.bench.rig import BenchError, Rig
@@ -47,7 +48,7 @@ def _measure(options: Options, depth: int) -> Measured:
 
 def _check(rig: Rig, ids: Sequence[str], taken: int) -> None:
     """What the vendor took is submitted, and all the rest is still queued."""
-    submitted = len(ids) - len(rig.others(ids, Status.SUBMITTED))
+    submitted = len(ids) - len(records.others(rig.store, ids, Status.SUBMITTED))
     queued = rig.store.redis.llen(ready(Stream.NOTICE))
     if submitted != taken or queued != len(ids) - taken:
         raise BenchError(

@@ -26,7 +26,8 @@ def _measure(options: Options, adapter: str) -> Measured:
         rig.workers(options.processes, Stream.NOTICE)
         rig.delivered(vendor, ids)
         a_call = messages / vendor.counts()["calls"]
-        return Measured({**rig.steady(vendor, messages), "a_call": a_call})
+        figures = {**rig.steady(vendor, messages), "a_call": a_call}
+        return Measured(figures, load=rig.load(vendor, options.processes))
 
 
 SCENARIO = Scenario(

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
+from producers.bench import proc
 from producers.bench.claims import claim_all, plan
 from producers.bench.figures import Measured, Subject
+from producers.bench.load import Load
 from producers.bench.options import Options
 from producers.bench.rig import BenchError
 from producers.bench.scenario import Scenario
@@ -32,6 +35,22 @@ _CHUNK = 5000
 _SERVERS = {"one server": 1, "two servers": 2}
 
 
+class _Look(NamedTuple):
+    """CPU seconds so far, at a moment."""
+
+    at: float
+    servers: Sequence[float]
+    own: float  #: of this process
+    busy: float  #: of the machine
+
+
+class _Drove(NamedTuple):
+    """What one driver did: attempts that it opened, CPU seconds that it took."""
+
+    claimed: int
+    cpu: float
+
+
 def _subjects(options: Options) -> Sequence[Subject]:
     return [Subject(name, partial(_measure, options, many)) for name, many in _SERVERS.items()]
 
@@ -48,14 +67,16 @@ def _measure(options: Options, many: int) -> Measured:
         context = multiprocessing.get_context("spawn")
         pool = opened.enter_context(ProcessPoolExecutor(len(drivers), mp_context=context))
         list(pool.map(_warm, drivers))  # so that all are there before it begins
-        before, begun = _spent(shards), time.monotonic()
-        claimed = sum(pool.map(_drive, drivers, [packed] * len(drivers)))
-        took, after = time.monotonic() - begun, _spent(shards)
-        if claimed != messages:
+        before = _look(shards)
+        found = list(pool.map(_drive, drivers, [packed] * len(drivers)))
+        after = _look(shards)
+        if (claimed := sum(each.claimed for each in found)) != messages:
             raise BenchError(f"{claimed} of {messages} messages were claimed")
-        return Measured(
-            {"rate": messages / took, "redis_us": (after - before) / messages * 1e6},
-        )
+        figures = {
+            "rate": messages / (after.at - before.at),
+            "redis_us": (sum(after.servers) - sum(before.servers)) / messages * 1e6,
+        }
+        return Measured(figures, load=_load(before, after, found))
 
 
 def _enqueue(settings: Settings, count: int) -> None:
@@ -65,14 +86,24 @@ def _enqueue(settings: Settings, count: int) -> None:
             client.send_many(chunk)
 
 
-def _spent(shards: Shards) -> float:
-    """Return the CPU seconds of all servers."""
+def _look(shards: Shards) -> _Look:
     told = [store.redis.info("cpu") for store in shards.all]
-    return sum(
+    servers = [
         float(each["used_cpu_user"]) + float(each["used_cpu_sys"])
         for each in told
         if isinstance(each, dict)
+    ]
+    return _Look(time.monotonic(), servers, time.process_time(), proc.busy())
+
+
+def _load(before: _Look, after: _Look, found: Sequence[_Drove]) -> Load | None:
+    spent = [end - begin for begin, end in zip(before.servers, after.servers, strict=True)]
+    parts = (
+        ("drivers", sum(each.cpu for each in found), len(found)),
+        *((f"server {place}", cpu, 1) for place, cpu in enumerate(spent, 1)),
+        ("watch", after.own - before.own, 1),
     )
+    return Load.of(proc.cores(), after.at - before.at, after.busy - before.busy, parts)
 
 
 def _warm(url: str) -> None:
@@ -82,14 +113,16 @@ def _warm(url: str) -> None:
     time.sleep(0.5)
 
 
-def _drive(url: str, packed: bytes) -> int:
-    """Run in a driver: claim until nothing is ready; returns how many attempts were opened."""
+def _drive(url: str, packed: bytes) -> _Drove:
+    """Run in a driver: claim until nothing is ready."""
+    begun = time.process_time()
     with contextlib.closing(Store(url, timeout=30.0)) as store:
-        return sum(
+        claimed = sum(
             record.status is Status.SUBMITTING
             for batch in claim_all(store, packed)
             for _, record in batch
         )
+    return _Drove(claimed, time.process_time() - begun)
 
 
 SCENARIO = Scenario(
