@@ -39,7 +39,7 @@ def _ids(act: Act[Any]) -> list[str]:
     if act.script.name == "settle":
         packed = act.args[1]
         assert isinstance(packed, bytes)
-        return [row[0] for row in msgspec.msgpack.decode(packed)[0]]
+        return [str(each) for each in msgspec.msgpack.decode(packed)[0]]
     return [str(each) for each in act.args[1::10]]
 
 
