@@ -83,7 +83,7 @@ HANDED_IN = _metric(By.GATEWAY, "counter", "xinshi_gateway_messages_total", "api
 CALLBACKS = _metric(By.GATEWAY, "counter", "xinshi_gateway_callbacks_total", "account kind result", "Callbacks: accepted, refused or unavailable")
 REQUEST = _metric(By.GATEWAY, "histogram", "xinshi_gateway_request_seconds", "route", "Time to an answer", buckets=_REQUEST)
 
-REDIS_UP = _metric(By.STORE, "gauge", "xinshi_redis_up", "", "1 where Redis answered just now, else 0; without it nothing below is told")
+REDIS_UP = _metric(By.STORE, "gauge", "xinshi_redis_up", "shard", "1 where a server answered just now, else 0; then its part is in nothing below")
 READY = _metric(By.STORE, "gauge", "xinshi_ready_messages", "stream", "Messages ready for a worker")
 READY_AGE = _metric(By.STORE, "gauge", "xinshi_ready_oldest_seconds", "stream", "How long the first of them is ready; 0 for none")
 RINGS = _metric(By.STORE, "gauge", "xinshi_rings", "stream", "Rings that no worker took yet")
@@ -95,7 +95,7 @@ DEAD = _metric(By.STORE, "gauge", "xinshi_dead_letters", "", "Messages that ende
 SPOOL = _metric(By.STORE, "gauge", "xinshi_spool_pages", "", "Pages from vendors that wait for their parser")
 UNREADABLE = _metric(By.STORE, "gauge", "xinshi_unreadable_pages", "", "Pages that no parser understands")
 TICKS_WAITING = _metric(By.STORE, "gauge", "xinshi_ticks_waiting", "", "Beat's ticks that no worker took yet")
-WORKERS = _metric(By.STORE, "gauge", "xinshi_workers", "queue", "Worker processes alive that serve a queue")
+WORKERS = _metric(By.STORE, "gauge", "xinshi_workers", "queue shard", "Worker processes alive that serve a queue of a shard")
 OPEN = _metric(By.STORE, "gauge", "xinshi_open_attempts", "account", "Attempts without an answer yet, of all processes")
 BREAKER = _metric(By.STORE, "gauge", "xinshi_breaker_state", "account", "0: in use, 1: its next message is a probe, 2: left alone")
 SUSPENDED = _metric(By.STORE, "gauge", "xinshi_account_suspended", "account", "1 where the vendor says that the account is unusable, until it takes a message")

@@ -1,6 +1,5 @@
 """What a gateway reads of Redis for Prometheus: the depths, the accounts, the money, the webhooks."""
 
-import time
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
@@ -10,11 +9,9 @@ import pytest_asyncio
 import redis
 
 from producers import Client
-from producers.gateway.gauges import Gauges
 from tests.store.conftest import report_as
-from worker import vendors
 from worker.contract import jobs, keys
-from worker.contract.settings import Settings, parse
+from worker.contract.settings import parse
 from worker.metrics import METRICS, By
 from worker.store import balances, care, presence, webhooks
 from worker.store.client import Store
@@ -22,55 +19,13 @@ from worker.store.embedded import free_port
 from worker.store.presence import Vitals
 from worker.store.shards import AsyncShards
 
+from .gauging import TABLE, Place, ms
+
 NUMBER = "13800138000"
-SECRET = "whsec_c2V0IG1lOiAyNCB0byA2NCByYW5kb20gYnl0ZXM="
-TABLE: dict[str, Any] = {
-    "vendors": {
-        "zhenzi": {"adapter": "zhenzi", "app_id": "1", "app_secret": "2"},
-        "tencent": {
-            "adapter": "tencent",
-            "base_url": "https://example.com/release",
-            "secret_id": "1",
-            "secret_key": "2",
-            "account": "3",
-            "password": "4",
-        },
-    },
-    "defaults": {"signature": "信使"},
-    "webhooks": {"app": {"url": "https://app.example.com/", "secret": SECRET}},
-}
 NOTHING = (  # nothing is known of them at first
     *("xinshi_balance", "xinshi_balance_runway_hours"),
     *("xinshi_account_prompt_share", "xinshi_account_prompt_left"),
 )
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Place:
-    """Gauges on a real server, and hands to put things there."""
-
-    def __init__(self, settings: Settings, shards: AsyncShards) -> None:
-        self.clock = Clock()
-        self.gauges = Gauges(settings, vendors.load_all(settings), shards, clock=self.clock)
-        self.settings = settings
-
-    async def read(self) -> dict[tuple[str, ...], float]:
-        """Every sample by its name and its labels' values, a second later than the last time."""
-        self.clock.now += 1.0
-        return await self.again()
-
-    async def again(self) -> dict[tuple[str, ...], float]:
-        return {
-            (sample.name, *sample.labels.values()): sample.value
-            for family in await self.gauges.read()
-            for sample in family.samples
-        }
 
 
 @pytest_asyncio.fixture
@@ -88,16 +43,12 @@ def work(redis_url: str) -> Iterator[Store]:
     store.close()
 
 
-def ms(ago: float = 0.0) -> int:
-    return int((time.time() - ago) * 1000)
-
-
 async def test_an_empty_place_tells_every_gauge_but_what_nobody_knows(place: Place) -> None:
     found = await place.read()
 
     names = {name for name, *_ in found}
     assert names == {each.name for each in METRICS.values() if each.by is By.STORE} - {*NOTHING}
-    assert found.pop(("xinshi_redis_up",)) == 1
+    assert found.pop(("xinshi_redis_up", "0")) == 1
     ages = {labels: value for labels, value in found.items() if "poll_age" in labels[0]}
     assert ages.keys() == {
         *(
@@ -150,7 +101,7 @@ async def test_workers_are_counted_by_the_queues_that_they_serve(place: Place, w
     found = await place.read()
 
     queues = ("sms.otp", "sms.notice", "sms.marketing", "sms.ticks")
-    assert [found["xinshi_workers", queue] for queue in queues] == [3, 2, 1, 2]
+    assert [found["xinshi_workers", queue, "0"] for queue in queues] == [3, 2, 1, 2]
 
 
 async def test_accounts_tell_how_they_do(place: Place, work: Store, raw: redis.Redis) -> None:
@@ -204,7 +155,7 @@ async def test_reports_that_nobody_counts_are_not_told(redis_url: str, raw: redi
     found = await Place(settings, shards).read()
     await shards.close()
 
-    assert found["xinshi_redis_up",] == 1
+    assert found["xinshi_redis_up", "0"] == 1
     assert not [name for name, *_ in found if "prompt" in name]
 
 
@@ -272,7 +223,7 @@ async def test_without_redis_it_says_so_and_nothing_else() -> None:
     found = await Place(settings, shards).read()
     await shards.close()
 
-    assert found == {("xinshi_redis_up",): 0}
+    assert found == {("xinshi_redis_up", "0"): 0}
 
 
 async def test_a_store_without_accounts_is_read_as_well(redis_url: str) -> None:
@@ -281,5 +232,5 @@ async def test_a_store_without_accounts_is_read_as_well(redis_url: str) -> None:
     found = await Place(settings, shards).read()
     await shards.close()
 
-    assert found["xinshi_redis_up",] == 1
+    assert found["xinshi_redis_up", "0"] == 1
     assert not [name for name, *_ in found if "poll" in name or "breaker" in name]

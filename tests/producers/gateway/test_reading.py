@@ -316,7 +316,7 @@ async def test_metrics_count_requests_and_depths(gateway: Caller, raw: redis.Red
         'xinshi_gateway_callbacks_total{account="zhenzi",kind="report",result="accepted"} 1.0',
         'xinshi_ready_messages{stream="notice"} 2.0',
         "xinshi_spool_pages 1.0",
-        "xinshi_redis_up 1.0",
+        'xinshi_redis_up{shard="0"} 1.0',
     ):
         assert line in lines
 
@@ -327,7 +327,7 @@ async def test_metrics_outlive_redis(open_gateway: Open) -> None:
     answer = await gateway.get("/metrics")
 
     assert answer.status == 200
-    assert "xinshi_redis_up 0.0" in await answer.text()
+    assert 'xinshi_redis_up{shard="0"} 0.0' in await answer.text()
     assert "xinshi_ready_messages{" not in await answer.text()
 
 

@@ -83,6 +83,24 @@ async def test_workers_and_depths_of_both_are_counted(gateway: Caller, urls: lis
     assert (await gateway.get("/v1/vendors")).status == 200
 
 
+async def test_metrics_name_the_server_that_is_down_and_tell_of_the_other(
+    half: Caller, urls: list[str]
+) -> None:
+    beat(urls[0])
+    answer = await half.get("/metrics", key=None)
+    lines = (await answer.text()).splitlines()
+
+    assert answer.status == 200
+    for line in (
+        'xinshi_redis_up{shard="0"} 1.0',
+        'xinshi_redis_up{shard="1"} 0.0',
+        'xinshi_workers{queue="sms.otp",shard="0"} 1.0',
+        'xinshi_ready_messages{stream="notice"} 0.0',
+    ):
+        assert line in lines
+    assert not [line for line in lines if 'queue="sms.otp",shard="1"' in line]
+
+
 async def test_letters_are_read_on_from_where_both_were_left(
     gateway: Caller, urls: list[str]
 ) -> None:
