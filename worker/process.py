@@ -112,7 +112,9 @@ class Process:
             self._presence = Presence(self._store, f"{node}:{os.getpid()}", vitals)
             self._beating = self._loop.begin(self._presence.run())
             if queue(Stream.OTP) in queues:
-                self._listening = self._loop.begin(listen(self._store, self._pump.run))
+                self._listening = self._loop.begin(
+                    listen(self._store, self._pump.run, self._pump.busy)
+                )
 
     def submit(self, stream: Stream) -> int:
         """Serve one ring; blocks the caller's thread until the pump is done."""

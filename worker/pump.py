@@ -84,6 +84,7 @@ class Pump:
         self._held = 0  # slots of claims on their way
         self._freed = asyncio.Event()
         self._again: dict[Stream, bool] = {}
+        self.busy = asyncio.Event()  #: other streams than otp are served just now
         self._stopped = asyncio.Event()
         self._counts.gauges[IN_FLIGHT.name] = lambda: self.in_flight
         self._counts.gauges[UNSETTLED.name] = lambda: self._settling.unwritten
@@ -98,11 +99,19 @@ class Pump:
             self._again[stream] = True
             return 0
         self._again[stream] = False
+        self._know_whether_busy()
         try:
             return await self._serve(stream)
         finally:
             del self._again[stream]
+            self._know_whether_busy()
             self._freed.set()
+
+    def _know_whether_busy(self) -> None:
+        if self._again.keys() - {Stream.OTP}:
+            self.busy.set()
+        else:
+            self.busy.clear()
 
     @property
     def in_flight(self) -> int:

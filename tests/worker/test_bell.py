@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import redis
 from structlog.testing import capture_logs
 
@@ -18,64 +19,75 @@ from worker.vendors.base import Response
 
 from .conftest import Asked, World, Worlds, answers, until
 
+BULK = "周末全场八折"
 BUSY = {"worker": {"in_flight": 40, "reserve": 8, "batch": 16}}
 
 
 @asynccontextmanager
 async def listening(world: World) -> AsyncIterator[None]:
     """Nobody rings here: what is served is served by the bell."""
-    task = asyncio.create_task(bell.listen(world.store, world.pump.run))
+    task = asyncio.create_task(bell.listen(world.store, world.pump.run, world.pump.busy))
     try:
         yield
     finally:
-        world.pump.stop()
         task.cancel()
-        await world.pump.drain()
 
 
-async def test_a_code_is_served_without_a_ring(world: Worlds) -> None:
-    pump = world()
-    async with listening(pump):
+@pytest_asyncio.fixture
+async def campaign(world: Worlds) -> AsyncIterator[World]:
+    """A process that a campaign keeps busy: nobody answers it, and codes are answered at once."""
+    over = asyncio.Event()
+
+    async def script(asked: Asked) -> Response:
+        if asked.text == BULK:
+            await over.wait()
+        return answers(*asked.ids)
+
+    made = world(BUSY, script=script)
+    await made.send(100, text=lambda _: BULK)
+    running = asyncio.create_task(made.pump.run(Stream.NOTICE))
+    await until(lambda: len(made.scripted.asked) == 32, "the campaign waits for its answers")
+    yield made
+    over.set()
+    await running
+    await made.pump.drain()
+
+
+async def test_a_code_is_served_without_a_ring_while_a_campaign_goes_on(campaign: World) -> None:
+    async with listening(campaign):
         for number in range(3):
-            await pump.send(1, stream=Stream.OTP)
-            await until(partial(_submitted, pump, number + 1), "the code is submitted")
+            (code,) = await campaign.send(1, stream=Stream.OTP)
+            await until(partial(_submitted, campaign, 33 + number), "the code is submitted")
+            assert campaign.scripted.ids[-1] == code
 
 
 def _submitted(pump: World, count: int) -> bool:
     return len(pump.scripted.ids) == count
 
 
-async def test_a_code_that_came_before_anybody_listened_is_served_at_once(world: Worlds) -> None:
+async def test_a_code_that_came_before_anybody_listened_is_served_at_once(
+    campaign: World,
+) -> None:
+    codes = await campaign.send(3, stream=Stream.OTP)
+
+    async with listening(campaign):
+        await until(partial(_submitted, campaign, 35), "the codes are submitted")
+
+    assert await campaign.all_are(codes, Status.SUBMITTED)
+
+
+async def test_where_nothing_else_is_served_codes_are_left_to_their_ring(
+    world: Worlds, rings: Callable[[Stream], int]
+) -> None:
+    """There the ring is as fast, and Flower shows it with its count."""
     pump = world()
-    codes = await pump.send(3, stream=Stream.OTP)
-
     async with listening(pump):
-        await until(lambda: len(pump.scripted.ids) == 3, "the codes are submitted")
+        (code,) = await pump.send(1, stream=Stream.OTP)
+        await pump.pump_once()  # a notice's ring, which finds nothing
 
-    assert await pump.all_are(codes, Status.SUBMITTED)
-
-
-async def test_a_code_is_served_while_a_campaign_keeps_the_process_busy(world: Worlds) -> None:
-    gate = asyncio.Event()
-    codes: list[str] = []
-
-    async def script(asked: Asked) -> Response:
-        if asked.ids[0] not in codes:
-            await gate.wait()
-        return answers(*asked.ids)
-
-    pump = world(BUSY, script=script)
-    await pump.send(100)
-    running = asyncio.create_task(pump.pump.run(Stream.NOTICE))
-    await until(lambda: len(pump.scripted.asked) == 32, "the campaign waits for its answers")
-
-    async with listening(pump):
-        codes += await pump.send(1, stream=Stream.OTP)
-        await until(lambda: codes[0] in pump.scripted.ids, "the code is submitted")
-        gate.set()
-        await running
-
-    assert await pump.all_are(codes, Status.SUBMITTED)
+        assert rings(Stream.OTP)
+        assert await pump.all_are([code], Status.ACCEPTED)
+        assert await pump.pump_once(Stream.OTP) == 1
 
 
 async def test_a_process_that_serves_no_codes_leaves_them_to_others(world: Worlds) -> None:
@@ -108,10 +120,10 @@ async def test_the_bell_holds_a_few_wake_ups_however_many_codes_come(
 
 
 async def test_who_listens_goes_on_after_redis_was_away_and_says_so_once(
-    world: Worlds, monkeypatch: pytest.MonkeyPatch
+    campaign: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pump, left = world(), [3]
-    command: Callable[..., Any] = pump.store.command
+    left = [3]
+    command: Callable[..., Any] = campaign.store.command
 
     async def flaky(*words: Any) -> Any:
         if words[0] == "BLPOP" and left[0]:
@@ -120,25 +132,26 @@ async def test_who_listens_goes_on_after_redis_was_away_and_says_so_once(
         return await command(*words)
 
     monkeypatch.setattr(bell, "_RECONNECT", 0.01)
-    monkeypatch.setattr(pump.store, "command", flaky)
+    monkeypatch.setattr(campaign.store, "command", flaky)
     with capture_logs() as logs:
-        async with listening(pump):
-            await pump.send(1, stream=Stream.OTP)
-            await until(lambda: pump.scripted.ids, "the code is submitted")
+        async with listening(campaign):
+            await campaign.send(1, stream=Stream.OTP)
+            await until(partial(_submitted, campaign, 33), "the code is submitted")
 
     assert [each["act"] for each in logs if each["event"] == "store.lost"] == ["listen"]
 
 
 async def test_who_stops_to_listen_submits_what_was_claimed(world: Worlds) -> None:
-    claimed, gate = asyncio.Event(), asyncio.Event()
+    claimed, gate, busy = asyncio.Event(), asyncio.Event(), asyncio.Event()
     pump = world()
+    busy.set()
 
     async def serve(stream: Stream) -> int:
         claimed.set()
         await gate.wait()
         return await pump.pump.run(stream)
 
-    task = asyncio.create_task(bell.listen(pump.store, serve))
+    task = asyncio.create_task(bell.listen(pump.store, serve, busy))
     (code,) = await pump.send(1, stream=Stream.OTP)
     await claimed.wait()
 
