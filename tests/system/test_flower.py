@@ -4,6 +4,7 @@ import base64
 import json
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -84,13 +85,16 @@ def test_flower_shows_streams_and_counts_and_nothing_that_is_secret(
     ids += stack.send(3, first=100, text=None, template="otp", params=code, stream="otp")
     stack.until("all are submitted", stack.submitted(ids))
 
-    def counted() -> dict[str, int]:
-        found = {"('notice',)": 0, "('otp',)": 0}
+    def counted() -> Counter[str]:
+        found: Counter[str] = Counter()
         for task in flower.tasks(Task.SUBMIT).values():
             found[task["args"]] += int(task["result"])
         return found
 
-    stack.until("Flower counts them", lambda: counted() == {"('notice',)": 5, "('otp',)": 3})
+    stack.until("Flower counts notices", lambda: counted()["('notice',)"] == 5)
+    # Whoever hears the bell takes the codes, and that is no task: the ring may find nothing left.
+    stack.until("Flower sees the codes' ring", lambda: "('otp',)" in counted())
+    assert counted()["('otp',)"] <= 3
     stack.until("beat's ticks are seen", lambda: bool(flower.tasks(Task.SWEEP)))
 
     rings = flower.tasks(Task.SUBMIT)
