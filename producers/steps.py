@@ -11,7 +11,7 @@ from worker.contract.record import Record
 from worker.contract.status import Status
 
 _REPLAYED, _REPLAY_OF = "replayed", "replay of "
-_RESENT = "resent"  # the word of worker.resolve
+_RESENT = "resent"  # the word of worker.rounds.resolve
 _LOST_CLAIM = "the claim was not answered"  # the words of _ticket.lua
 _CAPPED = "the number has had enough there for now"  # the words of claim.lua
 

@@ -12,17 +12,17 @@ from typing import Any
 from celery import Celery, signals
 from kombu.entity import Queue
 
-from worker import telemetry
 from worker.broker import Broker, broker
 from worker.contract import jobs, settings
 from worker.contract.errors import SettingsError
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
-from worker.exposition import Exposition
 from worker.heartbeat.heart import Heart
-from worker.metrics import By, Counts
 from worker.process import Process
 from worker.schedule import SCHEDULE, SHARING, Ticks
+from worker.telemetry import logs as telemetry
+from worker.telemetry.exposition import Exposition
+from worker.telemetry.metrics import By, Counts
 
 
 def _settings() -> Settings:

@@ -11,32 +11,32 @@ from functools import partial
 import structlog
 
 from worker import __version__, interpreter, terms, vendors
-from worker.balances import Balances
-from worker.bell import listen
 from worker.contract.errors import StoreError
 from worker.contract.jobs import queue
 from worker.contract.settings import Settings
 from worker.contract.status import Stream
-from worker.exposition import Exposition
+from worker.delivery.bell import listen
+from worker.delivery.pump import Pump
 from worker.heartbeat.heart import Heart
 from worker.heartbeat.presence import Presence
 from worker.heartbeat.pulse import Pulse
-from worker.homes import Homes
-from worker.intake import Intake
+from worker.incoming.homes import Homes
+from worker.incoming.intake import Intake
+from worker.incoming.polls import Poller
 from worker.loop import Lag, Loop
-from worker.metrics import By, Counts
 from worker.notify.notifier import Notifier
-from worker.polls import Poller
-from worker.probe import Prober
-from worker.pump import Pump
-from worker.resolve import Resolver
-from worker.sharing import Sharing
-from worker.staleness import Staleness
+from worker.rounds.balances import Balances
+from worker.rounds.probe import Prober
+from worker.rounds.resolve import Resolver
+from worker.rounds.sharing import Sharing
+from worker.rounds.staleness import Staleness
+from worker.rounds.upkeep import Upkeep
 from worker.store import acts
 from worker.store.presence import Vitals
 from worker.store.shards import AsyncShards
+from worker.telemetry.exposition import Exposition
+from worker.telemetry.metrics import By, Counts
 from worker.transport import Transport
-from worker.upkeep import Upkeep
 
 log = structlog.get_logger("xinshi.process")
 

@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 
 from worker.contract.jobs import TICKS, Task
 from worker.heartbeat.heart import Heart
-from worker.metrics import TICKS as SENT
-from worker.metrics import TICKS_WITHHELD, Counts, Metric
+from worker.telemetry.metrics import TICKS as SENT
+from worker.telemetry.metrics import TICKS_WITHHELD, Counts, Metric
 
 log = structlog.get_logger("xinshi.beat")
 

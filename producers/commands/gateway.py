@@ -42,7 +42,7 @@ def gateway(access: Access, listen: tuple[str, int] | None) -> int:
     settings = access.settings()
     served = load("producers.gateway", "the gateway", "gateway")
     host, port = listen or settings.gateway.listen
-    import_module("worker.telemetry").configure()
+    import_module("worker.telemetry.logs").configure()
     try:
         asyncio.run(served.serve(settings, listen=(host, port), ready=_welcome))
     except FileNotFoundError as error:

@@ -7,9 +7,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from worker import metrics
-from worker.exposition import registry
-from worker.metrics import By, Metric
+from worker.telemetry import metrics
+from worker.telemetry.exposition import registry
+from worker.telemetry.metrics import By, Metric
 
 
 class _Read(Collector):

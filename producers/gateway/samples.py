@@ -10,12 +10,9 @@ from dataclasses import dataclass
 
 from prometheus_client.metrics_core import Metric as Family
 
-from worker import metrics
 from worker.contract import jobs
 from worker.contract.promptness import Promptness
 from worker.contract.status import Stream
-from worker.exposition import family
-from worker.metrics import Metric
 from worker.store import totals
 from worker.store.balances import Stored
 from worker.store.care import AccountState, States
@@ -23,6 +20,9 @@ from worker.store.gauges import Depths
 from worker.store.presence import Worker, Workers
 from worker.store.promptness import Counted
 from worker.store.webhooks import Condition
+from worker.telemetry import metrics
+from worker.telemetry.exposition import family
+from worker.telemetry.metrics import Metric
 
 _QUEUES = (*(jobs.queue(stream) for stream in Stream), jobs.TICKS)
 

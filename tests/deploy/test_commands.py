@@ -11,13 +11,14 @@ from celery.bin.worker import worker as celery_worker
 from tornado.options import options
 
 from producers.cli import command
-from worker import exposition, loop, process
+from worker import loop, process
 from worker.contract import jobs
 from worker.contract.metrics import LISTEN
 from worker.contract.settings import GatewaySettings, StoreSettings, Timeouts, load, parse
 from worker.contract.status import Stream
 from worker.heartbeat.heart import EVERY, STALE
 from worker.notify import notifier
+from worker.telemetry import exposition
 from worker.vendors import load_all, names
 
 from .conftest import (

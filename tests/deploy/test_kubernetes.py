@@ -9,7 +9,7 @@ import yaml
 
 from worker.contract import keys
 from worker.contract.status import Stream
-from worker.metrics import READY_AGE
+from worker.telemetry.metrics import READY_AGE
 
 from .conftest import DEPLOY, KUBERNETES, ROLES, deployments, documents, manifests, scaled
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from producers.cli import command
-from worker.metrics import METRICS, By
+from worker.telemetry.metrics import METRICS, By
 
 from .conftest import DEPLOY, ROOT, compose, documents, scaled
 

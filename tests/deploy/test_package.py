@@ -29,10 +29,15 @@ def run(*words: str | Path, cwd: Path | None = None) -> str:
 
 def environment(folder: Path, *install: str | Path) -> Path:
     """A new environment with something installed; returns its folder of programs."""
-    venv.create(folder, with_pip=True)
-    pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    run(folder / "bin" / "python", *pip, *install)
+    venv.create(folder)
+    pip(folder / "bin", "install", "--quiet", *install)
     return folder / "bin"
+
+
+def pip(programs: Path, *words: str | Path) -> str:
+    """Our pip works on another environment, which needs none of its own."""
+    there = ("--python", programs / "python", "--disable-pip-version-check")
+    return run(sys.executable, "-m", "pip", *there, *words)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +95,7 @@ def test_the_sdist_has_what_a_reader_and_a_tester_want(built: tuple[Path, Path])
 
 
 def test_the_base_install_is_light(installed: Path) -> None:
-    listed = run(installed / "python", "-m", "pip", "list", "--format", "json")
+    listed = pip(installed, "list", "--format", "json")
     names = {each["name"].lower() for each in json.loads(listed)}
 
     assert {"redis", "msgspec", "rich-click"} <= names

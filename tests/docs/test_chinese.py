@@ -21,7 +21,7 @@ from tests.docs.twins import (
     same,
 )
 from worker import vendors
-from worker.metrics import METRICS, By
+from worker.telemetry.metrics import METRICS, By
 from worker.vendors.base import Outcome
 
 TWINS = [name for name in english() if not excused(name)]

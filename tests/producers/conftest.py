@@ -17,10 +17,11 @@ import redis
 
 from producers import AsyncClient, Client, Life, Message, Snapshot
 from producers.cli import run
-from worker import limits, vendors
+from worker import vendors
 from worker.contract import keys, record, settings
 from worker.contract.settings import Settings
 from worker.contract.status import Status, Stream
+from worker.delivery import limits
 from worker.store import acts
 from worker.store.acts import Act, Deferred, Settled
 from worker.store.client import Store

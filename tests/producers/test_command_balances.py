@@ -131,8 +131,8 @@ def test_all_are_asked_at_once_and_no_longer_than_they_may(
     path.write_text(
         f'redis_url = "{redis_url}"\n'
         + "".join(
-            f"[vendors.v{each}]\n{account}[vendors.v{each}.timeouts]\ntotal = 1\nconnect = 0.5\n"
-            for each in range(5)
+            f"[vendors.v{each}]\n{account}[vendors.v{each}.timeouts]\ntotal = 2\nconnect = 2\n"
+            for each in range(12)
         ),
         "utf-8",
     )
@@ -141,8 +141,8 @@ def test_all_are_asked_at_once_and_no_longer_than_they_may(
     ran = bare("--config", str(path), "balances", "--json")
 
     assert ran.code == 1
-    assert [each["error"] for each in ran.lines] == ["no answer in time"] * 5
-    assert time.monotonic() - begun < 4
+    assert [each["error"] for each in ran.lines] == ["no answer in time"] * 12
+    assert time.monotonic() - begun < 20, "one after the other"
     assert "hidden" not in ran.out + ran.err
 
 

@@ -14,12 +14,13 @@ import redis
 
 from producers import Client
 from tests.dump import everything
-from worker import limits, vendors
+from worker import vendors
 from worker.contract import keys
 from worker.contract import settings as reading
 from worker.contract.privacy import PLAIN
 from worker.contract.settings import Settings
 from worker.contract.status import Status, Stream
+from worker.delivery import limits
 from worker.store import acts, arrivals
 from worker.store.acts import Settled
 from worker.store.arrivals import Heard, Report

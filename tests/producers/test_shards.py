@@ -16,7 +16,7 @@ from producers.listening import Listening
 from worker.contract import keys
 from worker.contract.settings import Settings, parse
 from worker.contract.status import Stream
-from worker.limits import pack
+from worker.delivery.limits import pack
 from worker.store.acts import claim
 from worker.store.client import Store
 from worker.store.embedded import free_port

@@ -22,8 +22,8 @@ from worker.contract import jobs, keys, record
 from worker.contract.privacy import PLAIN
 from worker.contract.record import Record
 from worker.contract.status import Status, Stream
-from worker.policy import PROVEN as PROVEN  # noqa: PLC0414 - tests take both from here
-from worker.policy import RESENT as RESENT  # noqa: PLC0414
+from worker.delivery.policy import PROVEN as PROVEN  # noqa: PLC0414 - tests take both from here
+from worker.delivery.policy import RESENT as RESENT  # noqa: PLC0414
 from worker.store import acts, care
 from worker.store.acts import Accepted, Act, Claimed, Deferred, Entry, Released, Settled, Swept
 from worker.store.acts import Ticket as Ticket  # noqa: PLC0414 - tests take it from here
@@ -54,7 +54,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 def account(name: str = "a", **rules: object) -> dict[str, object]:
-    """An account without a limit, as worker.limits packs it; rules change it."""
+    """An account without a limit, as worker.delivery.limits packs it; rules change it."""
     plain: dict[str, object] = {
         "name": name,
         "sign": "",
@@ -74,7 +74,7 @@ def account(name: str = "a", **rules: object) -> dict[str, object]:
 
 
 def pack(*accounts: dict[str, object], evade: bool = False, **plan: object) -> bytes:
-    """A stream's plan, as worker.limits packs it: no caps of our own, no quiet hours."""
+    """A stream's plan, as worker.delivery.limits packs it: no caps of our own, no quiet hours."""
     caps: dict[str, list[object]] = {"number": [], "prefix": [], "tag": []}
     plain = {
         "accounts": accounts,
@@ -304,7 +304,7 @@ class Lab:
         return message_id
 
     def resend(self, message_id: str, how: Any, attempt: int = 1, **more: Any) -> str:
-        """Submit an unknown message again, as worker.resolve does; returns its status."""
+        """Submit an unknown message again, as worker.rounds.resolve does; returns its status."""
         reason = PROVEN if how == "proven" else RESENT
         (found,) = self.defer(deferred(message_id, attempt, resend=how, reason=reason, **more))
         return found

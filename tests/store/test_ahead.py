@@ -116,7 +116,7 @@ def test_a_server_that_is_away_is_an_error() -> None:
 
 def test_what_must_be_durable_is_not_acknowledged_by_one_command(redis_url: str) -> None:
     """This server has no replica: what waits for one is refused, however it is sent."""
-    store = Store(redis_url, timeout=TIMEOUT, durability=Durability.REPLICA)
+    store = Store(redis_url, timeout=5.0, durability=Durability.REPLICA)
 
     with pytest.raises(StoreError, match="durable"):
         store.begin(accept([entry("a")])).result()

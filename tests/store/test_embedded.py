@@ -72,6 +72,19 @@ def test_a_port_that_is_taken_at_the_last_moment_is_replaced() -> None:
             assert late.pid != stranger.pid
 
 
+def test_a_free_port_is_none_that_an_outgoing_connection_may_be_given() -> None:
+    told = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if not told.exists():
+        pytest.skip("told by Linux only")
+    first, last = map(int, told.read_text().split())
+
+    port = free_port()
+
+    assert not first <= port <= last
+    with socket.create_server(("127.0.0.1", port)):
+        assert listens(port)
+
+
 def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="folder"):
         Server(folder=tmp_path / "missing", port=free_port()).start()

@@ -295,7 +295,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(attempt=attempts, how=st.sampled_from(["proven", "same", "any"]))
     def submit_again(self, attempt: Attempt, how: Any) -> None:
-        """Once without proof, as worker.resolve does; with proof only what was not taken."""
+        """Once without proof, as worker.rounds.resolve does; with proof only what was not taken."""
         message = self.model.messages[attempt.id]
         if message.sms if how == "proven" else message.resent:
             return

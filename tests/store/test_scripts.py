@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from worker import policy
 from worker.contract import keys
 from worker.contract.record import Record
 from worker.contract.status import FOLLOWS, Status
+from worker.delivery import policy
 from worker.store import scripts
 
 LUA = {

@@ -16,7 +16,7 @@ from worker.contract import keys
 from worker.contract.privacy import PLAIN
 from worker.contract.record import Record, steps
 from worker.contract.status import Status
-from worker.policy import RESENT
+from worker.delivery.policy import RESENT
 from worker.sandbox import states
 from worker.sandbox.endings import Ending
 

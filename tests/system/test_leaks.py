@@ -25,7 +25,7 @@ from worker.contract.record import Content
 from worker.sandbox.accounts import CREDENTIALS
 from worker.store.embedded import Server, free_port
 
-from .conftest import SETTLED, Stack, kept_port
+from .conftest import SETTLED, Stack
 from .test_webhooks import SECRET as SIGNING
 from .test_webhooks import Book
 from .test_webhooks import settings as webhook
@@ -54,7 +54,7 @@ Seen = dict[str, str]
 
 @pytest.fixture
 def book() -> Book:
-    return Book(kept_port())
+    return Book(free_port())
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ COUNT = 10  # messages an account
 HORIZON = timedelta(hours=72)  # [store] reports: its default
 SETTINGS = """
 [vendors.tencent.timeouts]
-total = 2.0
+total = 5.0
 """
 #: Tencent's push carries no secret: it is known by where it comes from.
 KNOWN = {"XINSHI_VENDORS__TENCENT__CALLBACK_ADDRESSES": "127.0.0.1"}

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from worker.contract.metrics import PORTS
+from worker.store.embedded import free_port
 
-from .conftest import Stack, kept_port
+from .conftest import Stack
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -26,7 +27,7 @@ def _pages(first: int) -> list[str]:
 
 
 def test_workers_and_beat_are_scraped_side_by_side(make_stack: Callable[..., Stack]) -> None:
-    stack, port = make_stack(), kept_port()
+    stack, port = make_stack(), free_port()
     for name in ("worker-otp", "worker", "beat"):
         stack.start(name, XINSHI_METRICS_LISTEN=f"127.0.0.1:{port}")
     ids = stack.send(4, text="机密：密码 hunter2")

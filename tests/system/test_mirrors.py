@@ -18,12 +18,13 @@ import msgspec
 import pytest
 from multidict import CIMultiDict
 
-from worker import limits, vendors
+from worker import vendors
 from worker.contract import settings as reading
 from worker.contract.durations import Window
 from worker.contract.keys import WAITING
 from worker.contract.record import Content, Record
 from worker.contract.status import Status, Stream
+from worker.delivery import limits
 from worker.sandbox import Sandbox, example_config
 from worker.sandbox import Settings as Rules
 from worker.sandbox.exchange import FORM, Incoming

@@ -22,7 +22,7 @@ from worker.store.embedded import Server
 from worker.store.shards import Shards
 from worker.store.suppression import Suppressions, under
 
-from .conftest import SETTLED, Stack, figures, number
+from .conftest import PATIENCE, SETTLED, Stack, figures, number
 
 RATE = 60  # submits a second that tencent allows, over both
 BURST = 20  # and those that may go at once, generously
@@ -110,7 +110,7 @@ Make = Callable[..., Cells]
 def make_cells(tmp_path: Path) -> Iterator[Make]:
     made: list[Cells] = []
 
-    def make(extra: str = SETTINGS, **rules: float) -> Cells:
+    def make(extra: str = SETTINGS, *, begin: bool = True, **rules: float) -> Cells:
         folders = [tmp_path / f"server{place}" for place in range(2)]
         for each in folders:
             each.mkdir()
@@ -120,7 +120,8 @@ def make_cells(tmp_path: Path) -> Iterator[Make]:
         cells.start_sandbox()
         if rules:
             cells.ask("/_sandbox/settings", method="PUT", body=rules)
-        cells.begin()
+        if begin:
+            cells.begin()
         return cells
 
     yield make
@@ -240,8 +241,10 @@ def test_reports_for_a_server_that_is_down_are_told_when_it_is_back(make_cells: 
 
 @pytest.mark.system
 def test_a_worker_that_is_not_told_its_shard_says_so_and_ends(make_cells: Make) -> None:
-    cells = make_cells()
-    worker = cells.start("worker", **cells.env(), XINSHI_SHARD="")
-    assert worker.wait(60) == 1
+    cells = make_cells(begin=False)
+    told = cells.start("worker", **cells.env(1))
+    untold = cells.start("worker", **cells.env(), XINSHI_SHARD="")
+    assert untold.wait(PATIENCE) == 1
     assert "XINSHI_SHARD: missing" in cells.logs("worker")
-    assert cells.stop(cells.running[0]["worker"], signal.SIGTERM) == 0
+    cells.until("the other one serves", partial(cells.served, 1))
+    assert cells.stop(told, signal.SIGTERM) == 0

@@ -14,9 +14,10 @@ import pytest
 from producers import webhooks as receiving
 from worker.contract.recipient import mask
 from worker.store import webhooks
+from worker.store.embedded import free_port
 from worker.store.webhooks import Condition
 
-from .conftest import Stack, kept_port
+from .conftest import Stack
 
 pytestmark = pytest.mark.system
 
@@ -84,7 +85,7 @@ def settings(port: int) -> str:
 def test_an_endpoint_hears_everything_though_it_was_down_and_the_worker_killed(
     make_stack: Callable[..., Stack],
 ) -> None:
-    book = Book(kept_port())
+    book = Book(free_port())
     stack = make_stack(settings(book.port), notice=["tencent"])
     worker, _ = stack.start("worker"), stack.start("beat")
 
@@ -96,7 +97,10 @@ def test_an_endpoint_hears_everything_though_it_was_down_and_the_worker_killed(
         first = stack.send(20)
         stack.until("it heard of the first ones", book.knows(first, WHOLE_LIFE), PATIENCE)
 
+    # The kill is to lose posts, and neither submits nor a page of reports.
+    stack.ask("/_sandbox/settings", method="PUT", body={"report_delay": 5.0})
     second = stack.send(30, first=20)  # while it is down
+    stack.until("they are submitted", stack.submitted(second))
     stack.until("posts failed", lambda: look().failed > 0)
     stack.stop(worker, signal.SIGKILL)
     third = stack.send(10, first=50)

@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from worker import limits, vendors
+from worker import vendors
 from worker.contract import settings as reading
 from worker.contract.record import Content, Record, sign
 from worker.contract.settings import Settings, Timeouts
 from worker.contract.status import Status, Stream
+from worker.delivery import limits
 from worker.store import acts
 from worker.store.acts import Entry, Settled
 from worker.store.client import AsyncStore

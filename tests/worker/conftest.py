@@ -23,7 +23,7 @@ from worker.contract.record import Content, Record, sign
 from worker.contract.segments import length, signed
 from worker.contract.settings import Settings, Timeouts
 from worker.contract.status import Status, Stream
-from worker.pump import Pump
+from worker.delivery.pump import Pump
 from worker.store import acts
 from worker.store.acts import Entry
 from worker.store.client import AsyncStore, Store

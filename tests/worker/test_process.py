@@ -26,7 +26,7 @@ from worker.store.feed import emit
 from worker.vendors.base import Response
 
 from .conftest import PATIENCE, Asked, Listening, Serve, Worlds, answers, until
-from .endpoints import SECRET, running
+from .notify.endpoints import SECRET, running
 
 Start = Callable[..., Process]
 DEAD = "redis://127.0.0.1:1/0"
@@ -86,7 +86,6 @@ async def test_stopping_from_another_thread_ends_a_ring_that_waits_for_slots(
     serving = asyncio.create_task(asyncio.to_thread(process.submit, Stream.NOTICE))
     await until(lambda: len(vendor.heads) >= 8)
 
-    begun = time.monotonic()
     await asyncio.to_thread(process.stopping)
     await serving
     await asyncio.to_thread(process.stop)
@@ -96,7 +95,7 @@ async def test_stopping_from_another_thread_ends_a_ring_that_waits_for_slots(
         Status.SUBMITTED: len(vendor.heads),
         Status.ACCEPTED: 200 - len(vendor.heads),
     }
-    assert time.monotonic() - begun < 3
+    assert len(vendor.heads) < 200, "it did not stop in the middle"
 
 
 async def test_a_tick_releases_what_is_due_however_much_it_is(

@@ -7,11 +7,11 @@ import pytest
 import redis
 from celery import Celery
 
-from worker import metrics
 from worker.contract.jobs import TICKS, Task
 from worker.heartbeat.heart import STALE, Heart
-from worker.metrics import Counts
 from worker.schedule import SCHEDULE, Ticks
+from worker.telemetry import metrics
+from worker.telemetry.metrics import Counts
 
 from .conftest import PATIENCE
 

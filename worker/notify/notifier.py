@@ -11,7 +11,7 @@ from worker.contract.settings import Settings
 from worker.contract.webhooks import Webhook
 from worker.notify.endpoint import Endpoint
 from worker.store.client import AsyncStore
-from worker.trouble import apart
+from worker.telemetry.trouble import apart
 
 log = structlog.get_logger("xinshi.webhooks")
 

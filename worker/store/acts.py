@@ -201,7 +201,7 @@ def _shared(contents: Iterable[bytes], seal: Seal) -> dict[bytes, str]:
 
 
 def claim(stream: Stream, most: int, plan: bytes, *, ticket: Ticket | None = None) -> Act[Claimed]:
-    """Claim up to ``most`` messages; ``plan`` as worker.limits packs it.
+    """Claim up to ``most`` messages; ``plan`` as worker.delivery.limits packs it.
 
     With a ticket, the next claim takes back what an answer that never came had opened; without
     one, the sweep finds it.

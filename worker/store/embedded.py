@@ -7,6 +7,7 @@ a valkey-server or redis-server found on PATH. It ends with its parent, whatever
 import contextlib
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -32,6 +33,7 @@ _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 _ONCE = Retry(NoBackoff(), 0)
 _PORTS = 5  # ports to try: another process may take a free one first
+_LEAST, _MOST = 10_000, 32_768  # of the ports that we choose from
 
 
 def binary() -> str:
@@ -48,11 +50,22 @@ def binary() -> str:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of loopback that nobody listens on now; raise StoreError.
+
+    None that the system gives to outgoing connections: one of them would have it before us.
+    """
+    for port in random.sample(range(_LEAST, _outgoing()), 100):
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise StoreError("no port of loopback is free")
+
+
+def _outgoing() -> int:
+    """Return the least port of outgoing connections, or where most systems begin with them."""
+    told = Path("/proc/sys/net/ipv4/ip_local_port_range")  # Linux
+    first = int(told.read_text().split()[0]) if told.exists() else 0
+    return first if first > 2 * _LEAST else _MOST
 
 
 def die_with_parent() -> None:

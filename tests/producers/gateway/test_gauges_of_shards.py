@@ -14,12 +14,12 @@ import redis
 
 from worker.contract import jobs, keys
 from worker.contract.settings import parse
-from worker.metrics import METRICS, By
 from worker.store import balances, care, presence, webhooks
 from worker.store.client import Store
 from worker.store.embedded import Server
 from worker.store.presence import Vitals
 from worker.store.shards import AsyncShards
+from worker.telemetry.metrics import METRICS, By
 
 from .gauging import TABLE, Found, Place, ms
 

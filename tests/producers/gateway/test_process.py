@@ -160,7 +160,7 @@ def test_it_listens_where_the_settings_say(tmp_path: Path, redis_url: str) -> No
 @pytest.fixture
 def unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the log of this process, which is the whole suite's, as it is."""
-    monkeypatch.setattr("worker.telemetry.configure", lambda: None)
+    monkeypatch.setattr("worker.telemetry.logs.configure", lambda: None)
 
 
 @pytest.mark.usefixtures("unlogged")

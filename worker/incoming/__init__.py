@@ -1,0 +1,1 @@
+"""What comes back from the vendors: delivery reports and inbound messages, polled or pushed."""

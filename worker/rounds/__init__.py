@@ -1,0 +1,1 @@
+"""What beat's ticks start: looking after accounts, waits and lost answers, round by round."""
