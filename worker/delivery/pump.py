@@ -8,7 +8,6 @@ waits for the slowest answer before it claims more.
 import asyncio
 import contextlib
 import random
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -20,15 +19,15 @@ from worker.contract.recipient import mask
 from worker.contract.record import Record
 from worker.contract.settings import Settings
 from worker.contract.status import Status, Stream
-from worker.delivery import limits, routes
 from worker.delivery.care import Care
+from worker.delivery.claims import Claim, Claims
 from worker.delivery.groups import Batch
 from worker.delivery.health import Health
 from worker.delivery.promptness import Watch
 from worker.delivery.settling import Settling
 from worker.delivery.submit import Submitter, trace
 from worker.store import acts
-from worker.store.acts import Claimed, Ticket
+from worker.store.acts import Claimed
 from worker.store.client import AsyncStore
 from worker.telemetry.metrics import IN_FLIGHT, UNSETTLED, Counts
 from worker.transport import Transport
@@ -38,6 +37,7 @@ log = structlog.get_logger("xinshi.pump")
 
 _GATHER = 0.03  # seconds at the most that a call waits for the next claim's recipients
 _SLICE = 16  # calls that begin in one turn of the loop
+_MUCH = 256  # messages that are left for another claim at once
 _LEAST = 32  # slots worth a claim: smaller batches cost a round trip for little
 _RECONNECT = 0.5  # seconds between two tries to reach Redis
 _PAUSE = 1.0  # seconds at the most between two looks: an account may be well again before its time
@@ -57,14 +57,10 @@ class Pump:
         counts: Counts | None = None,
     ) -> None:
         self._settings = settings
-        self._vendors = vendors
         self._store = store
-        self._chance = chance
         self._counts = counts or Counts()
-        self._plans: dict[tuple[Stream, tuple[str, ...]], bytes] = {}
         self._health = Health(vendors)
-        name = secrets.token_hex(8)
-        self._tickets = {stream: Ticket(f"{name}:{stream}") for stream in Stream}
+        self._claims = Claims(settings, vendors, store, health=self._health, chance=chance)
         prompt = settings.health.prompt
         counted = promptness.counted(prompt, vendors)
         self._watch = Watch(counted, prompt, store, self._health)
@@ -135,34 +131,32 @@ class Pump:
             self._submit_rest()
         await self._watch.rest()
         await self._settling.flush()
-        for stream, ticket in self._tickets.items():
-            if ticket.answered < ticket.turn:
-                await self._claim(stream, 0)  # takes back what the lost answer had opened
+        for stream in Stream:
+            await self._claims.take_back(stream)
             await self._ring(stream)
 
     async def _serve(self, stream: Stream) -> int:
         end = time.monotonic() + self._settings.worker.slice
         claimed, beginning = 0, None
-        while not self._over(end):
-            room = min(await self._room(stream), self._settings.worker.batch)
-            if self._over(end):
-                break
-            self._again[stream] = False
-            begun = time.monotonic()
-            self._watch.look(begun)
-            found = await self._claim(stream, room)
+        ahead, much = None, False
+        while claim := ahead or await self._next(stream, end):
+            # Where there is much, Redis works at the next one while this one's calls begin.
+            ahead = self._ask_ahead(stream, end) if much else None
+            found = await claim.answer
+            if beginning:  # it went on during the claim
+                await beginning
+            messages = self._taken(claim, found)
             if found is None:
                 await self._reconnect(end)
                 continue
-            if beginning:  # it went on during the claim
-                await beginning
-            self._submitter.bounds.heed(found.bounds)
-            messages = self._taken(found)
             claimed += len(messages)
-            beginning = asyncio.create_task(self._begin(messages, begun))
+            beginning = asyncio.create_task(self._begin(messages, claim.begun))
+            much = found.left >= _MUCH and not found.pause
             if stream is Stream.OTP or found.pause or not found.left:
                 await beginning
                 self._submit_rest()
+            if ahead:
+                continue
             if found.pause:
                 await self._pause(min(found.pause, _PAUSE, end - time.monotonic()))
             elif not found.left and not self._again[stream]:
@@ -171,6 +165,19 @@ class Pump:
             await beginning
         await self._hand_over(stream)
         return claimed
+
+    async def _next(self, stream: Stream, end: float) -> Claim | None:
+        """Ask for more as soon as there are free slots; None when the slice is over."""
+        if self._over(end):
+            return None
+        room = min(await self._room(stream), self._settings.worker.batch)
+        return None if self._over(end) else self._ask(stream, room)
+
+    def _ask_ahead(self, stream: Stream, end: float) -> Claim | None:
+        batch = self._settings.worker.batch
+        if self._over(end) or self._free(stream) < batch:
+            return None
+        return self._ask(stream, batch)
 
     async def _hand_over(self, stream: Stream) -> None:
         """Ring for what is left, once more for each ring that ends here meanwhile."""
@@ -183,14 +190,21 @@ class Pump:
     def _over(self, end: float) -> bool:
         return self._stopped.is_set() or time.monotonic() > end
 
-    async def _room(self, stream: Stream) -> int:
-        """Wait for free slots; the last ones are otp's."""
+    def _most(self, stream: Stream) -> int:
+        """Return the slots that a stream may use; the last ones are otp's."""
         worker = self._settings.worker
-        most = worker.in_flight - (0 if stream is Stream.OTP else worker.reserve)
+        return worker.in_flight - (0 if stream is Stream.OTP else worker.reserve)
+
+    def _free(self, stream: Stream) -> int:
+        taken = len(self._in_flight) + self._submitter.waiting + self._held
+        return self._most(stream) - taken
+
+    async def _room(self, stream: Stream) -> int:
+        """Wait for free slots."""
         # Never so many that a few slow answers hold up everything else.
-        least = 1 if stream is Stream.OTP else max(1, min(_LEAST, most // 8))
+        least = 1 if stream is Stream.OTP else max(1, min(_LEAST, self._most(stream) // 8))
         while not self._stopped.is_set():
-            room = most - len(self._in_flight) - self._submitter.waiting - self._held
+            room = self._free(stream)
             if room >= least:
                 return room
             self._submit_rest()
@@ -203,31 +217,12 @@ class Pump:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), max(seconds, 0.001))
 
-    def _plan(self, stream: Stream) -> bytes:
-        """Return what the claim is to know: the accounts in today's order, with their limits."""
-        now = time.monotonic()
-        order = routes.order(
-            self._settings.route(stream),
-            self._settings.weights(stream),
-            lambda name: self._health.factor(name, now),
-            self._chance,
-        )
-        if (stream, order) not in self._plans:
-            self._plans[stream, order] = limits.pack(stream, self._settings, self._vendors, order)
-        return self._plans[stream, order]
-
-    async def _claim(self, stream: Stream, most: int) -> Claimed | None:
+    def _ask(self, stream: Stream, most: int) -> Claim:
+        """Send a claim, and hold slots for what it brings."""
+        self._watch.look(time.monotonic())
+        self._again[stream] = False
         self._held += most
-        try:
-            return await self._store.run(
-                acts.claim(stream, most, self._plan(stream), ticket=self._tickets[stream])
-            )
-        except StoreError as error:
-            log.warning("store.lost", act="claim", stream=str(stream), error=str(error))
-            return None
-        finally:
-            self._held -= most
-            self._freed.set()
+        return self._claims.send(stream, most)
 
     async def _reconnect(self, end: float) -> None:
         """Wait until Redis answers again; asked with what changes nothing, not with a claim."""
@@ -243,9 +238,14 @@ class Pump:
         except StoreError as error:  # the sweep rings instead
             log.warning("store.lost", act="ring", stream=str(stream), error=str(error))
 
-    def _taken(self, found: Claimed) -> list[tuple[str, Record]]:
+    def _taken(self, claim: Claim, found: Claimed | None) -> list[tuple[str, Record]]:
         """Return what is ours to submit, and hold its slots; tell what became of the rest."""
-        taken = []
+        self._held -= claim.most
+        self._freed.set()
+        taken: list[tuple[str, Record]] = []
+        if found is None:
+            return taken
+        self._submitter.bounds.heed(found.bounds)
         for message_id, record in found.messages:
             if record.status is Status.SUBMITTING:
                 taken.append((message_id, record))

@@ -70,9 +70,7 @@ async def test_a_code_that_came_before_anybody_listened_is_served_at_once(
     codes = await campaign.send(3, stream=Stream.OTP)
 
     async with listening(campaign):
-        await until(partial(_submitted, campaign, 35), "the codes are submitted")
-
-    assert await campaign.all_are(codes, Status.SUBMITTED)
+        await until(lambda: campaign.all_are(codes, Status.SUBMITTED), "the codes are submitted")
 
 
 async def test_where_nothing_else_is_served_codes_are_left_to_their_ring(
@@ -81,11 +79,9 @@ async def test_where_nothing_else_is_served_codes_are_left_to_their_ring(
     """There the ring is as fast, and Flower shows it with its count."""
     pump = world()
     async with listening(pump):
-        (code,) = await pump.send(1, stream=Stream.OTP)
-        await pump.pump_once()  # a notice's ring, which finds nothing
+        await pump.send(1, stream=Stream.OTP)
 
         assert rings(Stream.OTP)
-        assert await pump.all_are([code], Status.ACCEPTED)
         assert await pump.pump_once(Stream.OTP) == 1
 
 

@@ -47,7 +47,7 @@ def two(world: Worlds, routes: Any = None, **more: Any) -> World:
     """A pump with two accounts that report; of equal weights the second is drawn."""
     rules = {name: {"adapter": "reporting"} for name in "ab"}
     found = world({"vendors": rules, "routes": routes or WEIGHTS, **more})
-    found.pump._chance = lambda: 0.5
+    found.pump._claims._chance = lambda: 0.5
     return found
 
 
