@@ -26,6 +26,7 @@ UNITS: Mapping[str, Unit] = {
     "redis_us": Unit("Redis CPU us/msg", 1, less=True),
     "redis_net": Unit("Redis wire B/msg", 0, less=True),
     "redis_kept": Unit("Redis memory B/msg", 0, less=True),
+    "redis_lasting": Unit("without its event", 0, less=True),
     "redis_mb": Unit("Redis memory MB", 1, less=True),
     "rss_mb": Unit("worker RSS MB", 1, less=True),
     "a_call": Unit("numbers a call", 1),
