@@ -48,6 +48,7 @@ _served = _broker(SETTINGS.cells[SETTINGS.served()].url)
 app = Celery("xinshi", broker=_served.url, include=["worker.tasks"])
 app.conf.update(
     broker_use_ssl=_served.ssl,
+    worker_consumer="worker.consumer:Consumer",
     worker_pool="threads",
     worker_concurrency=8,
     worker_prefetch_multiplier=1,

@@ -94,7 +94,7 @@ async def worker(redis_url: str, tmp_path: Path) -> AsyncIterator[Worker]:
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-Q", queues),
-                *("-c", "4", "-l", "INFO", "--without-mingle", "--without-gossip"),
+                *("-c", "4", "-l", "INFO"),
                 cwd=tmp_path,
                 env=environment(XINSHI_CONFIG=str(config), XINSHI_REDIS_URL=redis_url),
                 stdout=output,
@@ -154,6 +154,7 @@ async def test_a_worker_logs_json_without_a_number_and_ends_when_it_has_nothing_
     assert {"process.started", "pump.done", "process.stopped"} <= set(events)
     assert "1390000" not in log
     assert "Traceback" not in log
+    assert "mingle" not in log, "it asked its neighbours"
 
 
 async def test_sigterm_finishes_what_is_in_flight_and_leaves_the_rest_to_the_next(
