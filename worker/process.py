@@ -31,7 +31,7 @@ from worker.rounds.resolve import Resolver
 from worker.rounds.sharing import Sharing
 from worker.rounds.staleness import Staleness
 from worker.rounds.upkeep import Upkeep
-from worker.store import acts
+from worker.store import acts, scripts
 from worker.store.presence import Vitals
 from worker.store.shards import AsyncShards
 from worker.telemetry.exposition import Exposition
@@ -101,6 +101,8 @@ class Process:
         self._keeping = asyncio.create_task(terms.tell(self._settings, self._store))
         with contextlib.suppress(StoreError):  # a first connection; the pump waits for Redis
             await self._store.run(acts.find(["-"]))
+            for name in ("claim", "settle"):  # else the first message would wait for them
+                await self._store.command("SCRIPT", "LOAD", scripts.load(name).source)
 
     def appear(self, node: str, queues: Sequence[str]) -> None:
         """Say from now on that this process is alive and serves queues; once is enough.

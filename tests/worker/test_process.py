@@ -19,7 +19,7 @@ from worker.contract.errors import SettingsError
 from worker.contract.settings import parse
 from worker.contract.status import Status, Stream
 from worker.process import Process
-from worker.store import presence
+from worker.store import presence, scripts
 from worker.store.client import Store
 from worker.store.embedded import Server, free_port
 from worker.store.feed import emit
@@ -170,6 +170,15 @@ async def test_how_many_events_are_kept_is_told_to_the_scripts(
     start(events={"keep": 7})
 
     await until(lambda: raw.get(keys.EVENTS_KEPT) == b"7", "it is written")
+
+
+def test_redis_knows_the_scripts_before_the_first_message_comes(
+    start: Start, raw: "redis.Redis"
+) -> None:
+    start()
+
+    digests = [scripts.load(name).digest for name in ("claim", "settle")]
+    assert raw.script_exists(*digests) == [True, True]
 
 
 async def test_it_is_told_as_soon_as_redis_is_there(
